@@ -1,0 +1,1 @@
+"""The edges: what a client may send and what it gets."""

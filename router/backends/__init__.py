@@ -1,0 +1,1 @@
+"""Targets: remote servers and the local engine behind one protocol."""

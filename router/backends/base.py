@@ -1,0 +1,48 @@
+"""What a target has to be able to do."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from router.chat import ChatRequest, Event
+from router.config import ModelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """`missing` means that nothing was configured for it (no key, no file): not a fault, and waiting will not help."""
+
+    status: Literal["ready", "loading", "down", "missing"]
+    reason: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """True when a request may be sent now."""
+        return self.status == "ready"
+
+
+class Backend(Protocol):
+    """One target of the policy file, alive for the life of the process."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model entry it serves."""
+
+    async def start(self) -> None:
+        """Begin to become ready; returns soon and never raises for a target that is down: `state` tells."""
+
+    async def close(self) -> None:
+        """Stop, and free what it holds."""
+
+    def state(self) -> TargetState:
+        """How the target is now, from memory."""
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Answer: chunks in order, one finish reason for each choice, then one `Usage` when the target tells it.
+
+        Closing the generator stops the work, local or remote. Raises an `UpstreamError`, `BadRequest` or `Overloaded`;
+        an answer that ends without a finish reason is `StreamInterrupted`.
+        """
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Exact length of the rendered prompt in tokens, or None where the target cannot tell."""

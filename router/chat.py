@@ -1,0 +1,60 @@
+"""The one internal request and the one internal event type: what every edge makes and every backend answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A validated chat request, in OpenAI's vocabulary, whichever edge it came through.
+
+    `messages` are OpenAI message objects, unchanged. `params` holds only fields of the closed list in `api/schema.py`
+    (temperature, top_p, stop, seed, n, tools, response_format, logprobs, ...), never a client's unknown field.
+    """
+
+    model: str
+    messages: tuple[Json, ...]
+    max_tokens: int | None
+    stream: bool
+    include_usage: bool
+    params: Json
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of choice `index`: an OpenAI delta, and on its last piece the finish reason.
+
+    A backend that answers whole sends one chunk for each choice, its delta the whole message.
+    """
+
+    delta: Json
+    index: int = 0
+    finish_reason: str | None = None
+    logprobs: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a finished answer. `cached_tokens` is the part of the prompt that was not read again."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """The small model's own confidence over its first `tokens` tokens (natural logarithms)."""
+
+    tokens: int
+    mean_logprob: float
+    mean_entropy: float
+    min_margin: float
+
+
+Event: TypeAlias = Chunk | Usage | Confidence

@@ -1,0 +1,194 @@
+"""The configuration as the rest of the program sees it: frozen, complete, made once by `policy.load`.
+
+Only data lives here; it imports nothing of ours. Durations are seconds, sizes bytes, prices USD per token.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value read from the environment; its repr names the variable, never the value."""
+
+    env: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """How long to wait for a target: to connect, for the first token, between two pieces, and in all."""
+
+    connect_s: float = 5.0
+    first_token_s: float = 60.0
+    idle_s: float = 60.0
+    total_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per token by kind; None is unknown and never counted as zero."""
+
+    input_usd: float | None = None
+    output_usd: float | None = None
+    cached_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """One entry of `models`: a target. `backend` "none" is one that nothing in the environment configures."""
+
+    name: str
+    backend: BackendKind
+    zone: str
+    can: frozenset[str]
+    context: int
+    clocks: Clocks = Clocks()
+    retries: int = 1
+    price: Price | None = None
+    source: str | None = None
+    sha256: str | None = None
+    parallel: int = 8
+    queue: int = 64
+    threads: int | None = None
+    base_url: str | None = None
+    model: str | None = None
+    api_key: Secret | None = None
+    forward_fields: tuple[str, ...] = ()
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Holds for every request."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderIs:
+    """The header `name` (lower case) has one of `values`."""
+
+    name: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskIs:
+    """The classifier's task label is one of `labels`."""
+
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreIs:
+    """The score lies in [gte, lt)."""
+
+    gte: float = 0.0
+    lt: float = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class SideCallIs:
+    """The request is one of a chat interface's hidden side calls: title, tags, follow_ups, ..."""
+
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of `conditions` holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of `conditions` holds."""
+
+    conditions: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`condition` does not hold."""
+
+    condition: "Condition"
+
+
+Condition: TypeAlias = Always | HeaderIs | TaskIs | ScoreIs | SideCallIs | AnyOf | AllOf | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A hard constraint: while `when` holds, a target must be in `allow_zone` (if given) and meet `require`."""
+
+    id: str
+    when: Condition
+    allow_zone: frozenset[str] | None = None
+    require: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `select` rule. Either `target` is fixed, or the score chooses: below `threshold` `low`, else `high`."""
+
+    id: str
+    when: Condition
+    target: str | None = None
+    threshold: float | None = None
+    low: str | None = None
+    high: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Where to start (`select`, first match wins) and what to try next (`on_failure`)."""
+
+    name: str
+    select: tuple[Rule, ...]
+    on_failure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTest:
+    """A test that lives beside the rules; `expect` holds target, rule and zone where the author cares."""
+
+    prompt: str
+    headers: Mapping[str, str]
+    policy: str | None
+    down: frozenset[str]
+    expect: Mapping[str, str]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Bounds of the HTTP edge and where it listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body_bytes: int = 4 * 1024 * 1024
+    max_header_bytes: int = 32 * 1024
+    max_inflight: int = 512
+    drain_s: float = 20.0
+    strict_fields: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`."""
+
+    path: Path | None
+    models: Mapping[str, ModelConfig]
+    tiers: tuple[str, ...]
+    policies: Mapping[str, Policy]
+    default_policy: str
+    guards: tuple[Guard, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    tests: tuple[PolicyTest, ...] = ()
+    server: ServerConfig = ServerConfig()
+    state_dir: Path = Path()
+    cache_dir: Path = Path()

@@ -1,0 +1,1 @@
+"""The llama.cpp child process, its supervisor and the wire between them."""

@@ -1,0 +1,1 @@
+"""Exactly one record for each accepted request."""

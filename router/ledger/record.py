@@ -1,0 +1,39 @@
+"""The record of one accepted request."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Outcome: TypeAlias = Literal["ok", "error", "interrupted", "client_gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """What one accepted request used, cost and saved. Money in USD, durations in seconds, `at` in Unix seconds.
+
+    `cost_usd` and `baseline_usd` are None where a price is unknown. `baseline_usd` is what the same tokens would have
+    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order.
+    """
+
+    request_id: str
+    at: float
+    route: str
+    policy: str
+    rule: str
+    reason: str
+    target: str
+    model: str
+    score: float | None
+    task: str | None
+    stream: bool
+    outcome: Outcome
+    status: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    usage_estimated: bool
+    cost_usd: float | None
+    baseline: str | None
+    baseline_usd: float | None
+    latency_s: float
+    ttft_s: float | None
+    attempts: tuple[str, ...]

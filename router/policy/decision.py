@@ -1,0 +1,52 @@
+"""What goes into a decision and what comes out: `Facts` in, `Decision` out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a request without reading its meaning.
+
+    `needs` uses the vocabulary of `can`. `prompt_tokens` is an upper estimate for the whole prompt; `exact_tokens`
+    overrides it for the targets that could count (in their own tokenizer). `headers` has lower-case names.
+    """
+
+    headers: Mapping[str, str]
+    needs: frozenset[str]
+    prompt_tokens: int
+    exact_tokens: Mapping[str, int] = field(default_factory=dict)
+    turns: int = 1
+    side_call: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a target was not a candidate: the guard's id (or `down`, `missing`), and words for a person."""
+
+    target: str
+    guard: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The plan: `targets[0]` answers, the others follow in order if it fails before its first byte.
+
+    `wanted` is the target that the rule chose before guards and health; `reason` is a short closed-set code
+    (`rule`, `asked`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`).
+    """
+
+    policy: str
+    rule: str
+    wanted: str
+    targets: tuple[str, ...]
+    reason: str
+    refusals: tuple[Refusal, ...] = ()
+    score: float | None = None
+    task: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The target that is tried first."""
+        return self.targets[0]
