@@ -1,0 +1,55 @@
+# Two commands do everything: `make serve` and `make test`. Both do their own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+SERVE ?=
+# The vision projector of llama.cpp is not used here; leaving it out halves the build.
+export CMAKE_ARGS ?= -DLLAVA_BUILD=off
+
+.PHONY: help setup setup-dev serve test lint unit policy lock clean
+
+help:            ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+setup: .venv/.runtime  ## the virtual environment, the locked dependencies, the package
+
+setup-dev: .venv/.dev  ## the same, with what the tests need
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Shunt needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+
+# The first time, llama.cpp is compiled (about 5 minutes on 2 cores); the package cache keeps the result.
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies; the first time this compiles llama.cpp (about 5 minutes)."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+serve: setup     ## start the router on 127.0.0.1:8080 (options: make serve SERVE="--port 9000")
+	$(BIN)/shunt serve $(SERVE)
+
+test: lint unit policy  ## linters, tests and the policy examples
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: setup-dev
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+policy: setup-dev
+	$(BIN)/shunt policy test --config router/policy/default.yaml
+
+lock:            ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" \
+	  pyproject.toml requirements-build.in -o requirements.lock
+	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" \
+	  --group dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
