@@ -175,6 +175,7 @@ class ServerConfig:
     max_inflight: int = 512
     drain_s: float = 20.0
     strict_fields: bool = False
+    keys: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

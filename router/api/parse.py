@@ -1,0 +1,58 @@
+"""From a client's JSON to a `ChatRequest`, or to the 400 that names the field."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from router.api.fields import ignored_header, printable, refuse_dangerous
+from router.api.schema import PARAM_FIELDS, ChatBody
+from router.chat import ChatRequest, Json
+from router.errors import BadRequest, UnknownField
+
+
+def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bool) -> tuple[ChatRequest, str]:
+    """Validate `body`; also return the value of `x-shunt-ignored` (empty when nothing was dropped).
+
+    Raises:
+        UnknownField: a dangerous field, or any unknown one under `strict_fields`.
+        BadRequest: a known field with a wrong value; `param` is its path and the message never repeats the value.
+    """
+    refuse_dangerous(body)
+    try:
+        chat = ChatBody.model_validate(body)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        # Of a union's branches the one that got furthest into the value is the one that was meant.
+        raise _bad_request(max(details, key=lambda detail: len(detail["loc"]))) from None
+    unknown = chat.model_extra or {}
+    if unknown and strict_fields:
+        raise UnknownField("Unknown field.", param=printable(min(unknown)))
+    request = ChatRequest(
+        model=chat.model,
+        messages=tuple(cast("list[Json]", body["messages"])),
+        max_tokens=chat.max_completion_tokens or chat.max_tokens,
+        stream=bool(chat.stream),
+        include_usage=chat.stream_options is not None and chat.stream_options.include_usage,
+        params={name: body[name] for name in PARAM_FIELDS & body.keys() if body[name] is not None},
+        request_id=request_id,
+    )
+    return request, ignored_header(unknown)
+
+
+def _bad_request(detail: ErrorDetails) -> BadRequest:
+    path = _path(detail["loc"])
+    words = {"missing": "is required"}.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    return BadRequest(f"Invalid value for `{path}`: {words}.", param=path)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`messages[2].content`: Pydantic's location without the names of union branches."""
+    path = ""
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step.isidentifier() and not step[0].isupper() and step not in {"str", "list", "int", "float", "dict"}:
+            path += f".{step}" if path else step
+    return printable(path) or "body"
