@@ -19,6 +19,7 @@
       NoTargetAvailable       503  code no_target_available
       UpstreamError           502  code upstream_error
         UpstreamUnavailable   502  code upstream_unavailable
+          UpstreamRefused     502  the same, when not even a connection came about
         UpstreamTimeout       504  code upstream_timeout
         UpstreamAuth          502  code upstream_auth
         UpstreamInvalid       502  code upstream_invalid
@@ -32,7 +33,9 @@ Each class *is* its status, type and code; `envelope` turns any of them into Ope
 translated once, in the room that raised them, with ``raise ... from``.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
+
+StreamEnd: TypeAlias = Literal["upstream_error", "truncated", "idle_timeout", "total_timeout"]
 
 
 class RouterError(Exception):
@@ -175,6 +178,10 @@ class UpstreamUnavailable(UpstreamError):
     code = "upstream_unavailable"
 
 
+class UpstreamRefused(UpstreamUnavailable):
+    """No connection came about: refused, unreachable, or a name that does not resolve. Asking again soon is no use."""
+
+
 class UpstreamTimeout(UpstreamError):
     """One of the clocks ran out before the first byte."""
 
@@ -214,10 +221,17 @@ class UpstreamRejected(UpstreamError):
 
 
 class StreamInterrupted(RouterError):
-    """The answer broke after its first byte: one error event ends it, no finish_reason and no [DONE]."""
+    """The answer broke after its first byte: one error event ends it, no finish_reason and no [DONE].
+
+    `end` says how, in the words of the metric: the target failed, it ended without a finish reason, or it fell silent.
+    """
 
     status = 502
     code = "stream_interrupted"
+
+    def __init__(self, message: str, *, end: StreamEnd = "upstream_error") -> None:
+        super().__init__(message)
+        self.end: StreamEnd = end
 
 
 class ClientGone(RouterError):
