@@ -8,11 +8,12 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.errors import HeadersTooLarge, InternalError, RouterError
-from router.gate.refusal import refuse
+from router.gate.refusal import refusal
 
 MAX_HEADERS = 128
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}\Z")
@@ -23,9 +24,10 @@ logger = logging.getLogger("shunt.gate")
 class Boundary:
     """Give every request an id and every answer its headers; nothing below can answer outside the envelope."""
 
-    def __init__(self, app: ASGIApp, *, max_header_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_header_bytes: int, on_refused: Callable[[RouterError], None]) -> None:
         self.app = app
         self.max_header_bytes = max_header_bytes
+        self.on_refused = on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; HTTP only (lifespan events pass)."""
@@ -59,12 +61,13 @@ class Boundary:
         except RouterError as error:
             if is_open:
                 raise
-            await refuse(error, scope, receive, send_with_headers)
+            self.on_refused(error)
+            await refusal(error)(scope, receive, send_with_headers)
         except Exception as error:  # the last boundary: a defect of ours must not answer outside the envelope
             logger.error("request %s failed in %s", request_id, _place(error))
             if is_open:
                 return
-            await refuse(InternalError("Internal error."), scope, receive, send_with_headers)
+            await refusal(InternalError("Internal error."))(scope, receive, send_with_headers)
 
     def _check_headers(self, scope: Scope) -> None:
         headers = scope["headers"]

@@ -1,7 +1,7 @@
 """What goes into a decision and what comes out: `Facts` in, `Decision` out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,10 @@ class Facts:
     exact_tokens: Mapping[str, int] = field(default_factory=dict)
     turns: int = 1
     side_call: str | None = None
+
+    def with_exact(self, counts: Mapping[str, int]) -> "Facts":
+        """The same facts with the tokens that some targets counted themselves."""
+        return replace(self, exact_tokens=counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+"""`GET /v1/models`: what a client may ask for, by name."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from router import policy
+from router.config import Config
+from router.runtime import Runtime
+
+
+async def list_models(request: Request) -> JSONResponse:
+    """Policies first, then models, then aliases without a wildcard."""
+    runtime: Runtime = request.app.state.runtime
+    names = _names(runtime.config)
+    return JSONResponse({"object": "list", "data": [_entry(runtime, name) for name in names]})
+
+
+async def show_model(request: Request) -> JSONResponse:
+    """One of them, wildcard aliases included.
+
+    Raises:
+        ModelNotFound: nothing has that name.
+    """
+    runtime: Runtime = request.app.state.runtime
+    name = request.path_params["name"]
+    policy.resolve_model(runtime.config, name)
+    return JSONResponse(_entry(runtime, name))
+
+
+def _names(config: Config) -> list[str]:
+    aliases = [alias for alias in config.aliases if "*" not in alias]
+    return [*config.policies, *config.models, *(alias for alias in aliases if alias not in config.models)]
+
+
+def _entry(runtime: Runtime, name: str) -> dict[str, object]:
+    resolved = policy.resolve_model(runtime.config, name)
+    target = runtime.targets.get(resolved)
+    entry: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": "shunt"}
+    if target is None:
+        return entry | {"shunt": {"kind": "policy", "policy": resolved, "targets": list(runtime.config.tiers)}}
+    state = target.state()
+    return entry | {
+        "shunt": {
+            "kind": "model",
+            "backend": target.config.backend,
+            "zone": target.config.zone,
+            "can": sorted(target.config.can),
+            "context": target.config.context,
+            "status": state.status,
+            "status_reason": state.reason,
+        }
+    }

@@ -1,0 +1,35 @@
+"""`/livez`, `/readyz`, `/metrics`: for the machine that watches, not for the client."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from router.runtime import Runtime
+
+
+async def livez(_request: Request) -> JSONResponse:
+    """200 while the event loop turns."""
+    return JSONResponse({"status": "alive"})
+
+
+async def readyz(request: Request) -> JSONResponse:
+    """200 when some target is ready, none is still loading, and the process is not draining."""
+    runtime: Runtime = request.app.state.runtime
+    states = {name: target.state() for name, target in runtime.targets.items()}
+    statuses = {state.status for state in states.values()}
+    is_ready = "ready" in statuses and "loading" not in statuses and not runtime.is_draining
+    targets = {name: {"status": state.status, "reason": state.reason} for name, state in states.items()}
+    status = "ready" if is_ready else "draining" if runtime.is_draining else "not ready"
+    return JSONResponse({"status": status, "targets": targets}, 200 if is_ready else 503)
+
+
+async def metrics(request: Request) -> Response:
+    """The registry in the form that the scraper asks for."""
+    runtime: Runtime = request.app.state.runtime
+    runtime.observe_engines()
+    body, media_type = runtime.metrics.render(request.headers.get("accept", ""))
+    return Response(body, media_type=media_type)
+
+
+async def head(_request: Request) -> Response:
+    """`HEAD /`: some clients knock before they speak."""
+    return Response(status_code=200)

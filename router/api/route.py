@@ -1,0 +1,20 @@
+"""`POST /v1/route`: explain a decision without executing it."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from router.api.chat import read_chat
+from router.explanation import explain
+from router.runtime import Runtime
+
+
+async def route(request: Request) -> JSONResponse:
+    """The same body as for chat; the answer is the decision, the features that moved it, and the expected cost.
+
+    Raises:
+        RouterError: the request is wrong or nothing may answer it.
+    """
+    runtime: Runtime = request.app.state.runtime
+    chat = await read_chat(request, runtime)
+    verdict = await runtime.decide(chat, dict(request.headers))
+    return JSONResponse(explain(runtime, chat, verdict))

@@ -1,0 +1,108 @@
+"""Builds the ASGI application from a Config: routes, lifespan, drain."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from router import __version__
+from router.api import chat, models, ops, route
+from router.config import Config
+from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
+from router.gate.auth import Auth
+from router.gate.boundary import Boundary
+from router.gate.refusal import refusal
+from router.runtime import Runtime
+
+logger = logging.getLogger("shunt.app")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+# The whole surface on one screen. Bare paths work too: many clients forget the /v1.
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "/chat/completions", chat.chat_completions),
+    ("GET", "/models", models.list_models),
+    ("GET", "/models/{name:path}", models.show_model),
+    ("POST", "/route", route.route),
+)
+OPS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/livez", ops.livez),
+    ("GET", "/readyz", ops.readyz),
+    ("GET", "/metrics", ops.metrics),
+    ("HEAD", "/", ops.head),
+)
+
+
+def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | None = None) -> ASGIApp:
+    """The application, gate included. `on_start` runs beside the server once everything has been started.
+
+    Raises:
+        ConfigError: something that the configuration names cannot be used.
+    """
+    runtime = Runtime(config)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await runtime.start()
+        greeting = asyncio.ensure_future(on_start(runtime)) if on_start is not None else None
+        try:
+            yield
+        finally:
+            runtime.is_draining = True
+            if greeting is not None:
+                greeting.cancel()
+            await runtime.close()
+
+    app = FastAPI(
+        title="Shunt",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            RouterError: _on_router_error,
+            HTTPException: _on_http_exception,
+            Exception: _on_defect,
+        },
+    )
+    app.state.runtime = runtime
+    for method, path, endpoint in ROUTES:
+        app.add_api_route(f"/v1{path}", endpoint, methods=[method], response_model=None)
+        app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
+    for method, path, endpoint in OPS:
+        app.add_api_route(path, endpoint, methods=[method], response_model=None)
+    guarded = Auth(app, keys=config.server.keys)
+    return Boundary(
+        guarded, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.metrics.request_rejected
+    )
+
+
+async def _on_router_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RouterError)
+    if not request.scope["state"].get("is_accepted"):
+        request.app.state.runtime.metrics.request_rejected(error)
+    return refusal(error)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, in our envelope."""
+    assert isinstance(error, HTTPException)
+    known: dict[int, RouterError] = {
+        404: NotFound("No such path; the API lives under /v1."),
+        405: MethodNotAllowed(f"{request.method} is not allowed on this path."),
+    }
+    translated = known.get(error.status_code, BadRequest("The request could not be read."))
+    response = await _on_router_error(request, translated)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _on_defect(_request: Request, _error: Exception) -> Response:
+    return refusal(InternalError("Internal error."))

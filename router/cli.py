@@ -1,0 +1,126 @@
+"""The `shunt` command: one small function for each verb; the heavy imports wait until a verb needs them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from router import __version__
+from router.engine.commands import app as models_app
+from router.errors import ConfigError, RouterError
+from router.ledger.commands import usage
+from router.policy.commands import app as policy_app
+
+app = typer.Typer(
+    name="shunt",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Send each prompt to the model that is good enough: a small one on this machine, or a large one behind an API."
+        "\n\nStart with `shunt serve`, then point any OpenAI client at http://127.0.0.1:8080/v1."
+        "\n\nTry `shunt ask 'What is the capital of France?'` or, without calling a model, `shunt route 'Prove that ...'`."
+    ),
+)
+app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
+app.add_typer(models_app, name="models", rich_help_panel="Configure")
+app.command(rich_help_panel="Understand")(usage)
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The policy file; default ./shunt.yaml, then the user's configuration folder."),
+]
+Prompt = Annotated[str, typer.Argument(help="The prompt.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="A policy, a model or an alias.")]
+
+errors = Console(stderr=True)
+
+
+@app.command(rich_help_panel="Run")
+def serve(
+    config: ConfigPath = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the OpenAI-compatible API."""
+    from router.serve import run
+
+    run(config, host=host, port=port)
+
+
+@app.command(rich_help_panel="Run")
+def ask(prompt: Prompt, config: ConfigPath = None, model: Model = "auto") -> None:
+    """Answer one prompt in the terminal and show the decision under the answer."""
+    from router.ask import ask_once
+
+    ask_once(prompt, config=config, model=model)
+
+
+@app.command(rich_help_panel="Understand")
+def route(
+    prompt: Prompt,
+    config: ConfigPath = None,
+    model: Model = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Explain where a prompt would go, without calling a model."""
+    from router.ask import explain_once
+
+    explain_once(prompt, config=config, model=model, as_json=json)
+
+
+@app.command(rich_help_panel="Understand")
+def score() -> None:
+    """Read {"prompt": ...} lines and write a {"score": ..., "task": ...} line for each; higher needs the large model."""
+    import classifiers
+
+    for line in classifiers.score_lines(sys.stdin, classifiers.load()):
+        sys.stdout.write(line + "\n")
+
+
+@app.command(rich_help_panel="Configure")
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("shunt.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented policy file to start from."""
+    from router.policy import default_text
+
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists already; --force replaces it")
+    path.write_text(default_text(), encoding="utf-8")
+    Console().print(f"Wrote {path}. Next: shunt policy check, then shunt serve.", highlight=False)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"shunt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
+
+
+def main() -> None:
+    """Run the command; a configuration that is wrong ends with status 2, a request that fails with status 1."""
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            errors.print(problem, style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except RouterError as error:
+        errors.print(f"{error.code}: {error.message}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)
+    except ValueError as error:
+        errors.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)

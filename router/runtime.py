@@ -1,0 +1,104 @@
+"""What lives as long as the process: the classifier, the targets, the ledger and the metrics of one configuration."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import classifiers
+from classifiers import Classifier, Judgement
+from classifiers.conversation import user_text
+from router import policy
+from router.backends.base import Backend
+from router.backends.registry import build
+from router.chat import ChatRequest
+from router.config import Config
+from router.ledger.ledger import Ledger
+from router.ledger.prices import Prices
+from router.policy.decision import Decision, Facts
+from router.policy.facts import facts_of, needs_count
+from router.telemetry.metrics import Metrics
+
+SETTLE_POLL_S = 0.02
+
+logger = logging.getLogger("shunt.runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A decision with what it was made from; `text` is what the classifier read."""
+
+    decision: Decision
+    facts: Facts
+    text: str
+
+
+class Runtime:
+    """Everything a request needs, built once from a `Config`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.classifier: Classifier = classifiers.load()
+        self.targets: Mapping[str, Backend] = {name: build(model, config) for name, model in config.models.items()}
+        self.prices = Prices.load(config)
+        self.ledger = Ledger(config)
+        self.metrics = Metrics(config)
+        self.is_draining = False
+
+    async def start(self) -> None:
+        """Start the ledger and every target; a target that is not ready yet does not hold the others up."""
+        self.ledger.start()
+        await asyncio.gather(*(target.start() for target in self.targets.values()))
+
+    async def close(self) -> None:
+        """Stop the targets, then write down what is left."""
+        await asyncio.gather(*(target.close() for target in self.targets.values()))
+        self.ledger.close()
+
+    async def settled(self) -> None:
+        """Return once no target is loading any more."""
+        while any(target.state().status == "loading" for target in self.targets.values()):
+            await asyncio.sleep(SETTLE_POLL_S)
+
+    def states(self) -> dict[str, str]:
+        """Status of each target by name."""
+        return {name: target.state().status for name, target in self.targets.items()}
+
+    async def decide(self, request: ChatRequest, headers: Mapping[str, str]) -> Verdict:
+        """Decide where `request` goes, without executing it.
+
+        Raises:
+            RouterError: no target may or can take it; the error says why.
+        """
+        started = time.perf_counter()
+        facts = await self._facts(request, headers)
+        text, judgement = self._judge(request)
+        decision = policy.decide(self.config, request.model, facts, judgement, self.states())
+        self.metrics.decided(decision, time.perf_counter() - started)
+        return Verdict(decision, facts, text)
+
+    def _judge(self, request: ChatRequest) -> tuple[str, Judgement | None]:
+        if not policy.needs_score(self.config, request.model):
+            return "", None
+        text = user_text(request.messages)
+        try:
+            return text, self.classifier.judge(text)
+        except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+            # The policy then takes its safe target: a router that cannot judge must still answer.
+            logger.warning("classifier failed: %s", type(error).__name__)
+            self.metrics.classifier_failed(type(error).__name__)
+            return text, None
+
+    async def _facts(self, request: ChatRequest, headers: Mapping[str, str]) -> Facts:
+        facts = facts_of(request, headers)
+        unsure = [
+            target
+            for target in self.targets.values()
+            if target.config.backend == "llama.cpp" and target.state().is_ready and needs_count(request, target.config)
+        ]
+        if not unsure:
+            return facts
+        counts = await asyncio.gather(*(target.count_tokens(request) for target in unsure))
+        exact = {t.config.name: count for t, count in zip(unsure, counts, strict=True) if count is not None}
+        return facts.with_exact(exact)

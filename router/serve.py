@@ -1,0 +1,87 @@
+"""`shunt serve`: the socket, the start screen, the server."""
+
+import asyncio
+import ipaddress
+import socket
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from router import policy
+from router.app import build
+from router.config import Config
+from router.errors import ConfigError
+from router.runtime import Runtime
+from router.screen import show
+from router.telemetry import log
+
+SETTLE_S = 2.0
+
+
+def run(path: Path | None, *, host: str | None, port: int | None) -> None:
+    """Serve until a signal stops it.
+
+    Raises:
+        ConfigError: the file is wrong, the port is taken, or the address would be open to strangers.
+    """
+    config = _with_address(policy.load(path), host, port)
+    log.configure()
+    with _listen(config.server.host, config.server.port) as listener:
+        config = _with_address(config, None, listener.getsockname()[1])
+        app = build(config, on_start=_announce)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(config.server.drain_s),
+            )
+        )
+        server.run(sockets=[listener])
+
+
+def _with_address(config: Config, host: str | None, port: int | None) -> Config:
+    server = config.server
+    server = replace(server, host=host or server.host, port=server.port if port is None else port)
+    if not server.keys and not _is_loopback(server.host):
+        raise ConfigError(
+            f"{server.host} can be reached from other machines and no key is configured: "
+            "set `server: {keys: [env:SHUNT_API_KEY]}` or listen on 127.0.0.1"
+        )
+    return replace(config, server=server)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
+    listener.listen(2048)
+    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    return listener
+
+
+async def _announce(runtime: Runtime) -> None:
+    """Show the start screen once every target has settled; a slow one is shown as loading."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            await runtime.settled()
+    show(runtime)
