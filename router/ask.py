@@ -3,17 +3,19 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from router import policy
 from router.chat import ChatRequest, Chunk
 from router.exchange import Exchange
-from router.explanation import explain
+from router.explanation import Explanation, explain
+from router.ledger.record import UsageRecord
 from router.runtime import Runtime
 from router.telemetry import log
 
@@ -41,7 +43,7 @@ def explain_once(prompt: str, *, config: Path | None, model: str, as_json: bool)
     request = _request(prompt, model)
     explanation = explain(runtime, request, asyncio.run(runtime.decide(request, {})))
     if as_json:
-        out.print_json(json.dumps(explanation))
+        out.print_json(json.dumps(asdict(explanation)))
     else:
         show_explanation(explanation, out)
 
@@ -68,13 +70,21 @@ async def _ask(runtime: Runtime, request: ChatRequest) -> None:
         async with exchange.accounted():
             await _print_answer(exchange)
             record = exchange.settle("ok")
-        cost = "unknown price" if record.cost_usd is None else f"${record.cost_usd:.6f}"
-        tokens = f"{record.prompt_tokens}+{record.completion_tokens} tokens"
-        score = "" if record.score is None else f"score {record.score:.2f} | "
-        line = f"{record.target} | rule {record.rule} ({record.reason}) | {score}{tokens} | {cost} | {record.latency_s:.2f} s"
-        out.print(f"\n{line}", style="dim", highlight=False, markup=False)
+        out.print(f"\n{_summary(record)}", style="dim", highlight=False, markup=False)
     finally:
         await runtime.close()
+
+
+def _summary(record: UsageRecord) -> str:
+    parts = [
+        record.target,
+        f"rule {record.rule} ({record.reason})",
+        "" if record.score is None else f"score {record.score:.2f}",
+        f"{record.prompt_tokens}+{record.completion_tokens} tokens",
+        _usd(record.cost_usd),
+        f"{record.latency_s:.2f} s",
+    ]
+    return " | ".join(part for part in parts if part)
 
 
 async def _print_answer(exchange: Exchange) -> None:
@@ -86,46 +96,27 @@ async def _print_answer(exchange: Exchange) -> None:
     out.print()
 
 
-def show_explanation(explanation: Mapping[str, object], console: Console) -> None:
-    """The table form of `explain`'s answer."""
+def show_explanation(explanation: Explanation, console: Console) -> None:
+    """The table form of an explanation."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     for name, value in _rows(explanation):
-        table.add_row(name, value)
-    console.print(table, markup=False)
+        table.add_row(name, escape(value))
+    console.print(table)
 
 
-def _rows(explanation: Mapping[str, object]) -> list[tuple[str, str]]:
-    rows = [
-        ("target", f"{explanation['target']}"),
-        ("rule", f"{explanation['policy']} / {explanation['rule']} ({explanation['reason']})"),
-    ]
-    if isinstance(explanation["score"], float):
-        rows.append(("score", f"{explanation['score']:.3f}  (0 = the small model is surely good enough, 1 = surely not)"))
-    rows.append(("task", str(explanation["task"])))
-    rows += [("moved by", _moved(item)) for item in _items(explanation["moved_by"])]
-    rows += [("guard", f"{item['guard']} refuses {item['target']}: {item['why']}") for item in _items(explanation["guards"])]
-    rows.append(("plan", " then ".join(str(name) for name in _list(explanation["plan"]))))
-    expected = explanation["expected"]
-    if isinstance(expected, Mapping):
-        costs = expected["cost_usd"]
-        if isinstance(costs, Mapping):
-            words = ", ".join(f"{name} {_usd(cost)}" for name, cost in costs.items())
-            rows.append(("expected", f"{words}  (for {expected['completion_tokens']} tokens)"))
+def _rows(why: Explanation) -> list[tuple[str, str]]:
+    rows = [("target", why.target), ("rule", f"{why.policy} / {why.rule} ({why.reason})")]
+    if why.score is not None:
+        rows.append(("score", f"{why.score:.3f}  (0: the small model is surely good enough, 1: surely not)"))
+        rows.append(("task", str(why.task)))
+    rows += [("moved by", f"{item.log_odds:+.2f}  {item.words}") for item in why.moved_by]
+    rows += [("guard", f"{refusal.guard} refuses {refusal.target}: {refusal.why}") for refusal in why.guards]
+    rows.append(("plan", ", then ".join(why.plan)))
+    costs = ", ".join(f"{name} {_usd(cost)}" for name, cost in why.expected_cost_usd.items())
+    size = f"{why.prompt_tokens} tokens in{'' if why.prompt_tokens_exact else ' at most'}"
+    rows.append(("expected", f"{costs}  ({size}, {why.expected_completion_tokens} out)"))
     return rows
 
 
-def _moved(item: Mapping[str, object]) -> str:
-    log_odds = item["log_odds"]
-    return f"{log_odds:+.2f}  {item['words']}" if isinstance(log_odds, float) else str(item["words"])
-
-
-def _usd(cost: object) -> str:
-    return f"${cost:.6f}" if isinstance(cost, float) else "unknown price"
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _items(value: object) -> list[Mapping[str, object]]:
-    return [item for item in _list(value) if isinstance(item, Mapping)]
+def _usd(cost: float | None) -> str:
+    return "unknown price" if cost is None else f"${cost:.6f}"

@@ -1,5 +1,7 @@
 """`POST /v1/route`: explain a decision without executing it."""
 
+from dataclasses import asdict
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -17,4 +19,4 @@ async def route(request: Request) -> JSONResponse:
     runtime: Runtime = request.app.state.runtime
     chat = await read_chat(request, runtime)
     verdict = await runtime.decide(chat, dict(request.headers))
-    return JSONResponse(explain(runtime, chat, verdict))
+    return JSONResponse(asdict(explain(runtime, chat, verdict)))
