@@ -154,7 +154,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyTest:
-    """A test that lives beside the rules; `expect` holds target, rule and zone where the author cares."""
+    """A test that lives beside the rules; `expect` holds target, rule, zone, reason or error where the author cares.
+
+    `policy` is what the client asks for (a policy, a model or an alias). `prompt_tokens` None is estimated.
+    """
 
     prompt: str
     headers: Mapping[str, str]
@@ -162,6 +165,9 @@ class PolicyTest:
     down: frozenset[str]
     expect: Mapping[str, str]
     line: int
+    needs: frozenset[str] = frozenset()
+    prompt_tokens: int | None = None
+    side_call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
