@@ -1,0 +1,1 @@
+"""Tests of the targets: real sockets, scripted servers."""
