@@ -1,0 +1,96 @@
+"""A real `shunt serve` in its own process, on a free port, with its state in a temporary folder."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_S = 0.05
+
+
+class ShuntServer:
+    """Started with `async with`; `restart` starts it again after a kill, with the same state."""
+
+    def __init__(self, folder: Path, policy: str, *, environ: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.config = folder / "shunt.yaml"
+        self.config.write_text(policy + f"\nstate_dir: {folder / 'state'}\ncache_dir: {folder / 'cache'}\n")
+        self.environ = {**os.environ, **(environ or {})}
+        self.port = _free_port()
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The base that an OpenAI client is given."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def root_url(self) -> str:
+        """Where the probes and metrics are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it and wait for /readyz."""
+        log = (self.folder / "serve.log").open("ab")
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "router", "serve", "--config", str(self.config), "--port", str(self.port),
+            stdout=log, stderr=log, env=self.environ, cwd=ROOT,
+        )  # fmt: skip
+        log.close()
+        async with asyncio.timeout(60):
+            while not await self._is_ready():
+                await asyncio.sleep(POLL_S)
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(40):
+                await self.process.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing in the process gets a chance to tidy up."""
+        self.process.kill()
+        await self.process.wait()
+
+    def log(self) -> str:
+        """Everything that the process printed."""
+        return (self.folder / "serve.log").read_text(errors="replace")
+
+    async def command(self, *arguments: str) -> str:
+        """Run another `shunt` command on the same policy file and return what it prints."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "router", *arguments, "--config", str(self.config),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=self.environ, cwd=ROOT,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode()
+
+    async def _is_ready(self) -> bool:
+        if self.process.returncode is not None:
+            raise AssertionError(f"shunt serve ended with {self.process.returncode}:\n{self.log()}")
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.root_url}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
