@@ -1,0 +1,68 @@
+"""Guards: which targets a request may not have, and what to tell the client when none is left. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from router.config import Config, Guard, ModelConfig
+from router.errors import BadRequest, ContextLengthExceeded, GuardRefused, RouterError
+from router.policy.conditions import JudgementLike, holds
+from router.policy.decision import Facts
+
+MODALITIES = frozenset({"chat", "vision", "audio", "embeddings"})
+PARAMS = {"tools": "tools", "json": "response_format"}
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """One guard's refusal of one target; `lacks` is the ability that is missing."""
+
+    target: str
+    guard: str
+    kind: Literal["zone", "needs", "context"]
+    why: str
+    lacks: str = ""
+
+
+def vetoes(config: Config, targets: Iterable[str], facts: Facts, judgement: JudgementLike | None) -> dict[str, Veto]:
+    """The first veto against each target that has one."""
+    # A guard that cannot be evaluated binds: not knowing that data is harmless is no permission to send it.
+    binding = [guard for guard in config.guards if holds(guard.when, facts, judgement) is not False]
+    found = ((name, _veto(binding, config.models[name], facts)) for name in targets)
+    return {name: veto for name, veto in found if veto is not None}
+
+
+def refusal(found: Mapping[str, Veto], facts: Facts) -> RouterError:
+    """The error for a request that every target is barred from.
+
+    Length is told first, because a client can shorten a prompt; then the zone, then what no target can do.
+    """
+    by_kind = {veto.kind: veto for veto in reversed(list(found.values()))}
+    reasons = "; ".join(f"{veto.target}: {veto.why}" for veto in found.values())
+    if "context" in by_kind:
+        message = f"The prompt (about {facts.prompt_tokens} tokens) is over the maximum context length ({reasons})."
+        return ContextLengthExceeded(message, param="messages")
+    if "zone" in by_kind:
+        return GuardRefused(f"Guard '{by_kind['zone'].guard}' leaves no target for this request ({reasons}).")
+    lacks = by_kind["needs"].lacks
+    return BadRequest(f"No target can take this request ({reasons}).", param=PARAMS.get(lacks, "messages"))
+
+
+def _veto(guards: Iterable[Guard], model: ModelConfig, facts: Facts) -> Veto | None:
+    return next((veto for guard in guards if (veto := _veto_of(guard, model, facts)) is not None), None)
+
+
+def _veto_of(guard: Guard, model: ModelConfig, facts: Facts) -> Veto | None:
+    if guard.allow_zone is not None and model.zone not in guard.allow_zone:
+        return Veto(model.name, guard.id, "zone", f"is in zone {model.zone}")
+    lacks = sorted((facts.needs & _required(guard)) - model.can)
+    if lacks:
+        return Veto(model.name, guard.id, "needs", f"cannot do {', '.join(lacks)}", lacks[0])
+    tokens = facts.exact_tokens.get(model.name, facts.prompt_tokens)
+    if "context" in guard.require and 0 < model.context <= tokens:
+        return Veto(model.name, guard.id, "context", f"maximum context length is {model.context} tokens, got {tokens}")
+    return None
+
+
+def _required(guard: Guard) -> frozenset[str]:
+    return guard.require | MODALITIES if "modality" in guard.require else guard.require

@@ -1,0 +1,143 @@
+"""What a valid file can still get wrong: names that lead nowhere, and entries that do nothing."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from router.config import ModelConfig
+from router.policy.problem import Place, Problems, did_you_mean, shown
+from router.policy.routes import DIRECT
+from router.policy.schema import GuardEntry, RuleEntry, TestEntry
+from router.policy.schema_models import PolicyFile
+
+RESERVED_GUARDS = frozenset({"down", "missing"})  # a decision uses these words for health
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The file under inspection and what is known about it."""
+
+    file: PolicyFile
+    models: Mapping[str, ModelConfig]
+    problems: Problems
+
+    @property
+    def zones(self) -> set[str]:
+        """Every zone that some model is in."""
+        return {model.zone for model in self.models.values()}
+
+    def known(self, name: str | None, valid: Collection[str], what: str, place: Place) -> None:
+        """Note a problem unless `name` is one of `valid`; None is fine."""
+        if name is not None and name not in valid:
+            self.problems.note(place, f"unknown {what} {shown(name)}{did_you_mean(name, valid)}")
+
+    def target(self, name: str | None, place: Place) -> None:
+        """Note a problem unless `name` is a model that can chat; None is fine."""
+        self.known(name, self.models, "model", place)
+        if name is not None and name in self.models and "chat" not in self.models[name].can:
+            self.problems.note(place, f"model {shown(name)} cannot chat, so nothing can be routed to it")
+
+    def unique(self, names: Iterable[str], what: str, place: Place) -> None:
+        """Note each name that was there before."""
+        seen: set[str] = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                self.problems.note((*place, index), f"duplicate {what} {shown(name)}")
+            seen.add(name)
+
+
+def check_names(bench: Bench) -> None:
+    """Every name leads somewhere, nothing has two meanings, no entry is without effect."""
+    file = bench.file
+    bench.unique(file.tiers, "tier", ("tiers",))
+    for index, name in enumerate(file.tiers):
+        bench.target(name, ("tiers", index))
+    bench.unique((guard.id for guard in file.guards), "guard id", ("guards",))
+    for index, guard in enumerate(file.guards):
+        _check_guard(bench, guard, ("guards", index))
+    _check_aliases(bench)
+    for name in file.policies:
+        _check_policy(bench, name)
+    for index, test in enumerate(file.tests):
+        _check_test(bench, test, ("tests", index))
+
+
+def _check_guard(bench: Bench, guard: GuardEntry, place: Place) -> None:
+    if guard.id in RESERVED_GUARDS:
+        bench.problems.note((*place, "id"), f"guard id {shown(guard.id)} is reserved: rename this guard")
+    if guard.allow_zone is None and guard.require is None:
+        bench.problems.note(place, f"guard {shown(guard.id)} does nothing: write allow_zone or require")
+    for index, zone in enumerate(guard.allow_zone or ()):
+        bench.known(zone, bench.zones, "zone", (*place, "allow_zone", index))
+
+
+def _check_aliases(bench: Bench) -> None:
+    aliases, askable = bench.file.aliases, {*bench.file.policies, *bench.models}
+    for alias, name in aliases.items():
+        place: Place = ("aliases", alias)
+        if alias in askable:
+            bench.problems.note(place, f"alias {shown(alias)} has the name of a policy or a model")
+        if name in aliases and name not in askable:
+            bench.problems.note(place, f"alias {shown(alias)} leads to another alias: name a policy or a model")
+        else:
+            bench.known(name, askable, "policy or model", place)
+        wider = _next_wider(alias, aliases)
+        if wider is not None and aliases[wider] == name:
+            bench.problems.note(place, f"alias {shown(alias)} does nothing: {shown(wider)} leads to the same place")
+
+
+def _next_wider(alias: str, aliases: Mapping[str, str]) -> str | None:
+    stem = alias.removesuffix("*")
+    covers = [other for other in aliases if other.endswith("*") and other != alias and stem.startswith(other[:-1])]
+    return max(covers, key=len, default=None)
+
+
+def _check_policy(bench: Bench, name: str) -> None:
+    entry, place = bench.file.policies[name], ("policies", name)
+    if name in bench.models:
+        bench.problems.note(place, f"{shown(name)} names a policy and a model: rename one")
+    if name == DIRECT:
+        bench.problems.note(place, f"policy name {shown(name)} is reserved: rename this policy")
+    bench.unique((rule.id for rule in entry.select), "rule id", (*place, "select"))
+    bench.unique(entry.on_failure, "target", (*place, "on_failure"))
+    for index, target in enumerate(entry.on_failure):
+        bench.target(target, (*place, "on_failure", index))
+    for index, rule in enumerate(entry.select):
+        _check_rule(bench, rule, (*place, "select", index))
+
+
+def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
+    bench.target(rule.target, (*place, "target"))
+    bench.target(rule.below, (*place, "below"))
+    bench.target(rule.above, (*place, "above"))
+    fault = _score_fault(rule, bench.file.tiers) if rule.score is not None else _target_fault(rule)
+    if fault:
+        bench.problems.note(place, f"rule {shown(rule.id)} {fault}")
+
+
+def _target_fault(rule: RuleEntry) -> str | None:
+    for key in ("threshold", "below", "above"):
+        if getattr(rule, key) is not None:
+            return f"has {key} but no score: write score: complexity"
+    return None if rule.target is not None else "chooses nothing: write target, or score: complexity with a threshold"
+
+
+def _score_fault(rule: RuleEntry, tiers: list[str]) -> str | None:
+    if rule.target is not None:
+        return "has both target and score: keep one"
+    if rule.threshold is None:
+        return "needs a threshold, a number from 0 to 1"
+    if (rule.below or tiers[0]) == (rule.above or tiers[-1]):
+        return "chooses between a model and itself: name two tiers, or below and above"
+    return None
+
+
+def _check_test(bench: Bench, test: TestEntry, place: Place) -> None:
+    expect = test.expect
+    for index, name in enumerate(test.down):
+        bench.known(name, bench.models, "model", (*place, "down", index))
+    bench.known(expect.target, bench.models, "model", (*place, "expect", "target"))
+    bench.known(expect.zone, bench.zones, "zone", (*place, "expect", "zone"))
+    if not expect.model_fields_set:
+        bench.problems.note((*place, "expect"), "this test expects nothing")
+    if expect.error is not None and len(expect.model_fields_set) > 1:
+        bench.problems.note((*place, "expect"), "a request that is refused has no target, rule, zone or reason")

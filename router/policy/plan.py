@@ -1,0 +1,177 @@
+"""The decision: facts, judgement and health in, a plan out. Pure: no I/O, no clock, no logging.
+
+1. The first rule that holds gives `wanted`. When the classifier failed, rules that need it are passed over; a later
+   rule that does not need it decides, otherwise the highest tier that the policy names.
+2. Guards bar targets. If `wanted` is barred, the request starts at the next tier up that is not, or else the next one
+   down, or else the first of `on_failure`.
+3. The start and then `on_failure` make the plan; what is barred, down or missing is left out, what is still loading
+   comes last. Only targets that the policy names are ever used. A model asked for by name has no other target.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from router.config import Config, ModelConfig, Policy, Rule
+from router.errors import NoTargetAvailable, RouterError
+from router.policy.conditions import JudgementLike, Truth, holds, needs_judgement
+from router.policy.decision import Decision, Facts, Refusal
+from router.policy.guards import Veto, refusal, vetoes
+from router.policy.routes import ASKED, DIRECT, reach, resolve_model
+
+RETRY_AFTER_S = 5.0
+UNUSABLE = frozenset({"down", "missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the rules say, before guards and health."""
+
+    policy: str
+    rule: str
+    wanted: str
+    reason: str
+    reach: tuple[str, ...]
+    on_failure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """The targets of one request: what the rules say of them, what the guards say, and how they are."""
+
+    config: Config
+    choice: _Choice
+    barred: Mapping[str, Veto]
+    states: Mapping[str, str]
+
+    def order(self) -> tuple[str, ...]:
+        """Where the request may start or go on, best first; other tiers stand in only for a target that is barred."""
+        choice, tiers = self.choice, self.config.tiers
+        if choice.wanted not in self.barred:
+            return (choice.wanted, *choice.on_failure)
+        rank = tiers.index(choice.wanted) if choice.wanted in tiers else -1
+        nearest = (*tiers[rank + 1 :], *reversed(tiers[: max(rank, 0)]))
+        return (choice.wanted, *(tier for tier in nearest if tier in choice.reach), *choice.on_failure)
+
+    def usable(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The plan: each name once, none that is barred, down or missing, those that are still loading last."""
+        states = self.states
+        allowed = [name for name in dict.fromkeys(names) if not self._is_out(name)]
+        return tuple(sorted(allowed, key=lambda name: states.get(name) == "loading"))
+
+    def reason(self, start: str, target: str) -> str:
+        """Why `target` answers. A tier that is not configured is told on every answer, so that nobody overlooks it."""
+        if target != start:
+            return f"{start}_unavailable"
+        unset = [tier for tier in self.config.tiers if tier in self.choice.reach and self._is_missing(tier)]
+        if unset:
+            return f"{unset[-1]}_unavailable"
+        wanted = self.choice.wanted
+        return self.choice.reason if start == wanted else f"guard:{self.barred[wanted].guard}"
+
+    def refusals(self, names: Iterable[str]) -> Iterable[Refusal]:
+        """Why each of `names` that is out is out."""
+        for name in names:
+            state = self.states.get(name, "ready")
+            if name in self.barred:
+                yield Refusal(name, self.barred[name].guard, self.barred[name].why)
+            elif state in UNUSABLE:
+                yield Refusal(name, state, self.config.models[name].missing or f"is {state}")
+
+    def nothing_left(self, order: Iterable[str], facts: Facts) -> RouterError:
+        """The error to raise. A target that is not configured is as good as absent; one that is down may come back."""
+        names = tuple(dict.fromkeys(order))
+        present = [name for name in names if not self._is_missing(name)]
+        may_return = any(name not in self.barred for name in present)
+        if present and not may_return:
+            return refusal({name: self.barred[name] for name in present}, facts)
+        reasons = "; ".join(f"{out.target}: {out.why}" for out in self.refusals(names))
+        retry_after_s = RETRY_AFTER_S if may_return else None
+        return NoTargetAvailable(f"No target is available ({reasons}).", retry_after_s=retry_after_s)
+
+    def _is_missing(self, name: str) -> bool:
+        return self.states.get(name) == "missing"
+
+    def _is_out(self, name: str) -> bool:
+        return name in self.barred or self.states.get(name) in UNUSABLE
+
+
+def decide(
+    config: Config,
+    request_model: str,
+    facts: Facts,
+    judgement: JudgementLike | None,
+    states: Mapping[str, str],
+) -> Decision:
+    """Decide which targets may answer, in order; `states` maps a target to ready, loading, down or missing.
+
+    Raises:
+        ModelNotFound: nothing is called `request_model`.
+        ContextLengthExceeded, GuardRefused, BadRequest: the guards bar every target.
+        NoTargetAvailable: every target that the guards allow is down or missing.
+    """
+    if judgement is not None and not math.isfinite(judgement.score):
+        judgement = None
+    asked = resolve_model(config, request_model)
+    choice = _choose(config, asked, facts, judgement) if isinstance(asked, Policy) else _asked(asked)
+    field = _Field(config, choice, vetoes(config, choice.reach, facts, judgement), states)
+    order = field.order()
+    start = next((name for name in order if name not in field.barred), choice.wanted)
+    targets = field.usable((start, *choice.on_failure))
+    if not targets:
+        raise field.nothing_left(order, facts)
+    return Decision(
+        policy=choice.policy,
+        rule=choice.rule,
+        wanted=choice.wanted,
+        targets=targets,
+        reason=field.reason(start, targets[0]),
+        refusals=tuple(field.refusals(choice.reach)),
+        score=None if judgement is None else judgement.score,
+        task=None if judgement is None else judgement.task,
+    )
+
+
+def needs_score(config: Config, request_model: str) -> bool:
+    """True when deciding this request takes a judgement.
+
+    Raises:
+        ModelNotFound: nothing is called `request_model`.
+    """
+    asked = resolve_model(config, request_model)
+    rules = asked.select if isinstance(asked, Policy) else ()
+    conditions = [*(rule.when for rule in rules), *(guard.when for guard in config.guards)]
+    return any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
+
+
+def _asked(model: ModelConfig) -> _Choice:
+    return _Choice(DIRECT, ASKED, model.name, ASKED, (model.name,))
+
+
+def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLike | None) -> _Choice:
+    """The first rule that holds. Rules that cannot be evaluated are passed over, and the reason then says so."""
+    reached = reach(policy)
+    reason, chosen, wanted = "rule", policy.select[-1], _highest(config, reached)
+    for rule in policy.select:
+        truth = _matches(rule, facts, judgement)
+        if truth is None:
+            reason = "classifier_failed"
+        elif truth:
+            chosen, wanted = rule, _target(rule, judgement)
+            break
+    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure)
+
+
+def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth:
+    truth = holds(rule.when, facts, judgement)
+    return None if truth and rule.threshold is not None and judgement is None else truth
+
+
+def _target(rule: Rule, judgement: JudgementLike | None) -> str:
+    if rule.threshold is None or judgement is None:
+        return str(rule.target)
+    return str(rule.low if judgement.score < rule.threshold else rule.high)
+
+
+def _highest(config: Config, reached: tuple[str, ...]) -> str:
+    return next((tier for tier in reversed(config.tiers) if tier in reached), reached[-1])

@@ -1,0 +1,42 @@
+"""Which names lead where, and which targets a policy can ever use. Pure."""
+
+from router.config import Config, ModelConfig, Policy
+from router.errors import ModelNotFound
+
+DIRECT = "direct"  # what a decision says in place of a policy when a model was asked for by name
+ASKED = "asked"  # and in place of a rule
+
+
+def resolve_model(config: Config, name: str) -> Policy | ModelConfig:
+    """The policy or the model that a client's `model` means; of several aliases that fit, the longest.
+
+    Raises:
+        ModelNotFound: the name is neither a policy, a model nor an alias.
+    """
+    found = _named(config, name) or _named(config, _alias(config, name))
+    if found is None:
+        raise ModelNotFound(
+            f"The model '{_printable(name)}' does not exist; GET /v1/models lists what does.", param="model"
+        )
+    return found
+
+
+def reach(policy: Policy) -> tuple[str, ...]:
+    """Every target that the policy names, in the order of its rules, then of `on_failure`; nothing else is ever used."""
+    named = [name for rule in policy.select for name in (rule.target, rule.low, rule.high) if name is not None]
+    return tuple(dict.fromkeys((*named, *policy.on_failure)))
+
+
+def _named(config: Config, name: str) -> Policy | ModelConfig | None:
+    return config.policies.get(name) or config.models.get(name)
+
+
+def _alias(config: Config, name: str) -> str:
+    if name in config.aliases:
+        return config.aliases[name]
+    fitting = (alias for alias in config.aliases if alias.endswith("*") and name.startswith(alias[:-1]))
+    return config.aliases.get(max(fitting, key=len, default=""), "")
+
+
+def _printable(name: str) -> str:
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in name[:64])

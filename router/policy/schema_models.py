@@ -1,0 +1,136 @@
+"""The `models` section and the whole file, as Pydantic models."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from router.policy.schema import (
+    Ability,
+    AliasName,
+    Dollars,
+    FromEnvironment,
+    GuardEntry,
+    Id,
+    PolicyEntry,
+    Seconds,
+    ServerEntry,
+    Strict,
+    TestEntry,
+)
+
+
+class ClockEntry(Strict):
+    """How long to wait for a target, in seconds."""
+
+    connect_s: Seconds = 5.0
+    """For the connection."""
+    first_token_s: Seconds = 60.0
+    """For the first token."""
+    idle_s: Seconds = 60.0
+    """Between two pieces of a stream."""
+    total_s: Seconds = 600.0
+    """For the whole answer."""
+
+
+class PriceEntry(Strict):
+    """USD per million tokens; a kind that is not written is unknown, not free."""
+
+    input_usd_per_million: Dollars | None = None
+    """Prompt tokens."""
+    output_usd_per_million: Dollars | None = None
+    """Answer tokens."""
+    cached_usd_per_million: Dollars | None = None
+    """Prompt tokens that the target had in its cache."""
+
+
+class CommonEntry(Strict):
+    """What every model may say."""
+
+    context: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    """Context window in tokens. 0: as the GGUF says (llama.cpp), or 128000 (remote)."""
+    zone: Id | None = None
+    """Where the data goes; guards allow zones. By default `local` for llama.cpp and `cloud` for the others."""
+    can: Annotated[list[Ability] | None, Field(min_length=1)] = None
+    """Abilities. By default [chat, json] for llama.cpp and [chat, json, tools, vision] for the others."""
+    clocks: ClockEntry = ClockEntry()
+    """How long to wait for it."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """Attempts on the same target after the first, before its first byte."""
+    price: PriceEntry | None = None
+    """Overrides the price map."""
+    forward_fields: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = Field(default=[])
+    """Request fields outside OpenAI's list that this target may receive."""
+
+
+class LocalEntry(CommonEntry):
+    """A GGUF file that this machine runs."""
+
+    backend: Literal["llama.cpp"]
+    source: Annotated[str, Field(min_length=1)] = "auto"
+    """A path, `hf:org/repo/file.gguf@revision`, `builtin`, `env:NAME`, or `auto`: SHUNT_SMALL, then the built-in one."""
+    sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
+    """Checksum of the file; another file is refused."""
+    parallel: Annotated[int, Field(ge=1, le=256)] = 8
+    """Conversations that share the context at one time."""
+    queue: Annotated[int, Field(ge=0, le=100_000)] = 64
+    """Requests that may wait; more get 429 or the next target."""
+    threads: Annotated[int | None, Field(ge=1, le=1024)] = None
+    """Engine threads; by default all cores but one."""
+
+
+class OpenAIEntry(CommonEntry):
+    """A server that speaks OpenAI's API: OpenAI itself, vLLM, llama-server, Ollama."""
+
+    backend: Literal["openai"]
+    base_url: Annotated[str, Field(min_length=1)]
+    """Address up to and including /v1, or `env:NAME`."""
+    model: Annotated[str, Field(min_length=1)]
+    """The model's name there, or `env:NAME`."""
+    api_key: FromEnvironment | None = None
+    """`env:NAME`, never the key itself."""
+
+
+class LiteLLMEntry(CommonEntry):
+    """Any provider that litellm knows."""
+
+    backend: Literal["litellm"]
+    model: Annotated[str, Field(min_length=1)]
+    """litellm's name, `provider/model`, or `env:NAME`."""
+    api_key: FromEnvironment | None = None
+    """`env:NAME`, never the key itself."""
+    base_url: Annotated[str | None, Field(min_length=1)] = None
+    """Another address for the provider, or `env:NAME`."""
+
+
+class AutoEntry(CommonEntry):
+    """A large model taken from the environment: SHUNT_LARGE_URL, OPENAI_API_KEY or ANTHROPIC_API_KEY."""
+
+    backend: Literal["auto"]
+
+
+ModelEntry: TypeAlias = Annotated[LocalEntry | OpenAIEntry | LiteLLMEntry | AutoEntry, Field(discriminator="backend")]
+
+
+class PolicyFile(Strict):
+    """One shunt.yaml."""
+
+    version: Literal[1]
+    """Version of this format."""
+    models: Annotated[dict[Id, ModelEntry], Field(min_length=1)]
+    """The targets by name."""
+    tiers: Annotated[list[Id], Field(min_length=1)]
+    """Names of models in ascending capability."""
+    aliases: dict[AliasName, Id] = Field(default={})
+    """Other names that clients may ask for; one that ends in * stands for every name with that beginning."""
+    guards: list[GuardEntry] = Field(default=[])
+    """Hard constraints, in order."""
+    policies: Annotated[dict[Id, PolicyEntry], Field(min_length=1)]
+    """Ways to choose. `auto`, otherwise the first one, is the default."""
+    tests: list[TestEntry] = Field(default=[])
+    """Examples that `shunt policy test` runs."""
+    server: ServerEntry = ServerEntry()
+    """The HTTP edge."""
+    state_dir: Annotated[str | None, Field(min_length=1)] = None
+    """Folder for the journal and the database; by default the user's state folder."""
+    cache_dir: Annotated[str | None, Field(min_length=1)] = None
+    """Folder for downloaded models; by default the user's cache folder."""
