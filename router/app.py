@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,6 +39,18 @@ OPS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/metrics", ops.metrics),
     ("HEAD", "/", ops.head),
 )
+
+
+class DirectRoute(APIRoute):
+    """A documented route whose endpoint is called as it is.
+
+    Our endpoints read the request themselves, so FastAPI's dependency solving would cost 100 microseconds for nothing.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
 
 
 def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | None = None) -> ASGIApp:
@@ -73,6 +87,7 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         },
     )
     app.state.runtime = runtime
+    app.router.route_class = DirectRoute
     for method, path, endpoint in ROUTES:
         app.add_api_route(f"/v1{path}", endpoint, methods=[method], response_model=None)
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
@@ -84,16 +99,14 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
     )
 
 
-async def _on_router_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RouterError)
+async def _on_router_error(request: Request, error: RouterError) -> Response:
     if not request.scope["state"].get("is_accepted"):
         request.app.state.runtime.metrics.request_rejected(error)
     return refusal(error)
 
 
-async def _on_http_exception(request: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """Starlette's own 404 and 405, in our envelope."""
-    assert isinstance(error, HTTPException)
     known: dict[int, RouterError] = {
         404: NotFound("No such path; the API lives under /v1."),
         405: MethodNotAllowed(f"{request.method} is not allowed on this path."),

@@ -214,7 +214,9 @@ class UpstreamRejected(UpstreamError):
 
     type = "invalid_request_error"
 
-    def __init__(self, message: str, *, status: int = 400, code: str = "upstream_rejected", param: str | None = None):
+    def __init__(
+        self, message: str, *, status: int = 400, code: str = "upstream_rejected", param: str | None = None
+    ) -> None:
         super().__init__(message, param=param)
         self.status = status
         self.code = code

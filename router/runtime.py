@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from classifiers.conversation import user_text
+
 import classifiers
 from classifiers import Classifier, Judgement
-from classifiers.conversation import user_text
 from router import policy
 from router.backends.base import Backend
 from router.backends.registry import build
@@ -58,7 +59,7 @@ class Runtime:
 
     async def settled(self) -> None:
         """Return once no target is loading any more."""
-        while any(target.state().status == "loading" for target in self.targets.values()):
+        while "loading" in self.states().values():  # noqa: ASYNC110 - a target has a state, not an event
             await asyncio.sleep(SETTLE_POLL_S)
 
     def states(self) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
     listener.listen(2048)
-    listener.setblocking(False)  # noqa: FBT003 - the socket module's own signature
+    listener.setblocking(False)
     return listener
 
 

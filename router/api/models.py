@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from router import policy
-from router.config import Config
+from router.config import Config, Policy
 from router.runtime import Runtime
 
 
@@ -34,18 +34,17 @@ def _names(config: Config) -> list[str]:
 
 def _entry(runtime: Runtime, name: str) -> dict[str, object]:
     resolved = policy.resolve_model(runtime.config, name)
-    target = runtime.targets.get(resolved)
     entry: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": "shunt"}
-    if target is None:
-        return entry | {"shunt": {"kind": "policy", "policy": resolved, "targets": list(runtime.config.tiers)}}
-    state = target.state()
+    if isinstance(resolved, Policy):
+        return entry | {"shunt": {"kind": "policy", "policy": resolved.name, "targets": list(runtime.config.tiers)}}
+    state = runtime.targets[resolved.name].state()
     return entry | {
         "shunt": {
             "kind": "model",
-            "backend": target.config.backend,
-            "zone": target.config.zone,
-            "can": sorted(target.config.can),
-            "context": target.config.context,
+            "backend": resolved.backend,
+            "zone": resolved.zone,
+            "can": sorted(resolved.can),
+            "context": resolved.context,
             "status": state.status,
             "status_reason": state.reason,
         }

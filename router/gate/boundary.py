@@ -63,8 +63,10 @@ class Boundary:
                 raise
             self.on_refused(error)
             await refusal(error)(scope, receive, send_with_headers)
-        except Exception as error:  # the last boundary: a defect of ours must not answer outside the envelope
-            logger.error("request %s failed in %s", request_id, _place(error))
+        except Exception as error:  # noqa: BLE001 - the last boundary: a defect must not answer outside the envelope
+            logger.error(  # noqa: TRY400 - a traceback's text could hold a prompt
+                "request %s failed in %s", request_id, _place(error)
+            )
             if is_open:
                 return
             await refusal(InternalError("Internal error."))(scope, receive, send_with_headers)

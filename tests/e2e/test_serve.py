@@ -201,7 +201,7 @@ async def test_a_client_that_leaves_stops_the_work(shunt: ShuntServer, large: La
     """Closing the connection before the first byte closes the upstream within a second and is recorded once."""
     from tests.fakes import faults
 
-    large.script.append(faults.silence())
+    large.script.append(faults.never_answer())
     body = {"model": "large", "messages": [{"role": "user", "content": "wait for it"}]}
     async with aiohttp.ClientSession() as session:
         request = asyncio.create_task(session.post(f"{shunt.base_url}/chat/completions", json=body))
