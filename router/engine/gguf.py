@@ -4,6 +4,7 @@ The format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Nothing in a file
 `MAX_KEPT_BYTES` or loop more often than the bounds below allow, and only the header is read, never the weights.
 """
 
+import stat
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Gguf:
 
     @property
     def kind(self) -> str:
-        """`model`, or `adapter`, `mmproj`, `imatrix` …"""
+        """`model`, or what else the file declares to be: `adapter`, `mmproj`, `imatrix`."""
         return self.text("general.type") or "model"
 
     @property
@@ -61,7 +62,7 @@ class Gguf:
 
     @property
     def tokenizer(self) -> str:
-        """Kind of tokenizer: gpt2, llama, bert …"""
+        """Kind of tokenizer, such as gpt2, llama or bert."""
         return self.text("tokenizer.ggml.model")
 
     @property
@@ -109,24 +110,32 @@ class Gguf:
 def read(path: Path) -> Gguf:
     """Read and check the header of `path`. Raises `GgufError`, which names the file."""
     try:
+        status = path.stat()
+        # Opening a pipe would wait for its other end.
+        if not stat.S_ISREG(status.st_mode):
+            raise GgufError(f"{path}: it is not a regular file")
         with path.open("rb", buffering=1 << 20) as file:
-            if not path.is_file():
-                raise GgufError("it is not a regular file")
-            return _read(path, Fields(file, path.stat().st_size))
+            return _read(path, Fields(file, status.st_size))
     except OSError as error:
         raise GgufError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except GgufError as error:
-        raise GgufError(f"{path}: {error}") from error
 
 
 def _read(path: Path, fields: Fields) -> Gguf:
-    tensor_count, field_count = _preamble(fields)
-    metadata, lengths = read_fields(fields, field_count)
+    try:
+        tensor_count, field_count = _preamble(fields)
+        metadata, lengths = read_fields(fields, field_count)
+        architecture = _architecture(metadata)
+        tensors = _tensors(fields, tensor_count, _alignment(metadata))
+    except GgufError as error:
+        raise GgufError(f"{path}: {error}") from error
+    return Gguf(path, fields.size, architecture, metadata, lengths, tensors)
+
+
+def _architecture(metadata: Mapping[str, Value]) -> str:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise GgufError("it does not name an architecture")
-    tensors = _tensors(fields, tensor_count, _alignment(metadata))
-    return Gguf(path, fields.size, architecture, metadata, lengths, tensors)
+    return architecture
 
 
 def _preamble(fields: Fields) -> tuple[int, int]:
