@@ -1,176 +1,112 @@
-"""From plain data to a `PolicyFile`, and from Pydantic's errors to sentences that name the cure.
+"""From plain data to a `PolicyFile`. What is wrong is noted and left out, so that the rest can be checked as well."""
 
-No message shows a value, only names: a value may be a secret that was pasted into the wrong place.
-"""
-
-import copy
-import re
-from collections.abc import Callable
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from router.policy.document import Document, Plain
-from router.policy.problem import Place, Problems, did_you_mean, shown
+from router.policy.problem import Place, Problem, Problems
 from router.policy.schema_models import PolicyFile
+from router.policy.wording import place_of, sentence
 
-# Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
-PLANNED = frozenset(
-    {
-        "abstain", "adapter", "adapters", "budget_used_pct", "budgets", "cache", "calibration", "client", "health",
-        "keyword", "language", "modality", "objective", "overrides", "pii", "prompt_tokens", "queue_ms", "regex",
-        "session", "shadow", "similar_to", "spill", "split", "time", "turns", "verify",
-    }
-)  # fmt: skip
-
-_KINDS = {
-    "string_type": "text (put it in quotes if it looks like a number)",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
+MAX_ROUNDS = 8  # each round leaves out at least one entry; a file that needs more is told the rest next time
 
 
-_PATTERNS = {
-    "api_key": "env:NAME: a key itself never belongs in this file",
-    "sha256": "64 hexadecimal digits in lower case",
-    "forward_fields": "request fields in lower case",
-}
-BACKENDS = ("llama.cpp", "openai", "litellm", "auto")
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be read of a file; `left_out` holds the places that could not."""
+
+    file: PolicyFile
+    data: dict[str, Plain]
+    left_out: frozenset[Place]
+
+    @property
+    def is_whole(self) -> bool:
+        """True when nothing was left out."""
+        return not self.left_out
+
+    def written(self, place: Place) -> Place:
+        """The place in the file of a place in what was read: list positions count what was left out."""
+        return _written(place, self.data, self.left_out)
 
 
-def read(document: Document, problems: Problems) -> PolicyFile | None:
-    """Validate the content; problems are noted, and None is returned when nothing useful is left of it.
-
-    Unknown keys are left out and the rest is read again, so that one run also finds what is wrong beyond them.
-    """
-    try:
-        return PolicyFile.model_validate(document.data)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-    for detail in details:
-        problems.note(*_sentence(detail, document.data))
-    unknown = [detail for detail in details if detail["type"] == "extra_forbidden"]
-    if len(unknown) < len(details):
-        return None
-    data = copy.deepcopy(document.data)
-    for detail in unknown:
-        _drop(data, _place(detail["loc"], document.data))
-    try:
-        return PolicyFile.model_validate(data)
-    except ValidationError:
-        return None
+def read(document: Document, problems: Problems) -> Reading | None:
+    """Validate the content; None when what is left is no policy file at all."""
+    data, left_out = document.data, frozenset[Place]()
+    for _ in range(MAX_ROUNDS):
+        pruned = _pruned(data, left_out)
+        try:
+            return Reading(PolicyFile.model_validate(pruned), data, left_out)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        placed = [(_written(place_of(detail, pruned), data, left_out), detail) for detail in details]
+        if not left_out:
+            problems.extend(Problem(place, sentence(detail)) for place, detail in placed)
+        left_out |= {_entry(place, detail) for place, detail in placed}
+        if () in left_out:
+            break
+    return None
 
 
-def _sentence(detail: ErrorDetails, data: Plain) -> tuple[Place, str]:
-    """The place of one of Pydantic's errors, and our words for it."""
-    kind, loc = detail["type"], detail["loc"]
-    if kind == "union_tag_invalid":
-        loc = (*loc, "backend")
-    words = _WORDS.get(kind, _other)
-    return _place(loc, data), words(detail, _name(loc))
+def _entry(place: Place, detail: ErrorDetails) -> Place:
+    """The smallest part that the file can do without: an unknown key itself, otherwise the whole entry around it."""
+    match place or detail["loc"]:
+        case _ if detail["type"] == "extra_forbidden":
+            return place
+        case ("policies", _, "select", _, *_):
+            return place[:4]
+        case ("policies", _, "on_failure", *_):
+            return place[:3]
+        case ("policies" | "models" | "guards" | "tests" | "aliases", _, *_):
+            return place[:2]
+        case ("version" | "server" | "state_dir" | "cache_dir" as key, *_):
+            return (key,)
+        case _:
+            return ()
 
 
-def _unknown(detail: ErrorDetails, name: str) -> str:
-    if name in PLANNED:
-        return f"{shown(name)} has no meaning in this version of Shunt and is refused, not ignored: remove it"
-    return f"unknown key {shown(name)}{did_you_mean(name, _fields(PolicyFile, detail['loc'][:-1]))}"
+def _pruned(data: dict[str, Plain], left_out: frozenset[Place]) -> dict[str, Plain]:
+    if not left_out:
+        return data
+    kept = {key: _without(value, left_out, (key,)) for key, value in data.items() if (key,) not in left_out}
+    # Their names stay, so that what refers to them is not told to be wrong too.
+    _stand_in(kept, left_out, "models", {"backend": "llama.cpp", "source": "unknown.gguf"})
+    _stand_in(kept, left_out, "policies", {"select": [{"id": "unknown", "target": _first(kept.get("models"))}]})
+    return {**kept, "version": 1}
 
 
-def _missing(_: ErrorDetails, name: str) -> str:
-    return f"{shown(name)} is missing"
+def _stand_in(data: dict[str, Plain], left_out: frozenset[Place], section: str, entry: Plain) -> None:
+    entries = data.get(section)
+    if isinstance(entries, dict):
+        entries.update({str(place[1]): entry for place in left_out if len(place) == 2 and place[0] == section})
 
 
-def _no_backend(_: ErrorDetails, name: str) -> str:
-    return f"{shown(name)} needs a backend{did_you_mean('', BACKENDS)}"
+def _first(entries: "Plain | None") -> str:
+    return next(iter(entries), "") if isinstance(entries, dict) else ""
 
 
-def _backend(detail: ErrorDetails, _: str) -> str:
-    given = detail["ctx"]["tag"]
-    return f"unknown backend {shown(given)}{did_you_mean(given, BACKENDS)}"
-
-
-def _literal(detail: ErrorDetails, name: str) -> str:
-    valid = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-    given = detail["input"]
-    if isinstance(given, str) and valid:
-        return f"unknown {name} {shown(given)}{did_you_mean(given, valid)}"
-    return f"{shown(name)} must be {detail['ctx']['expected']}"
-
-
-def _pattern(detail: ErrorDetails, name: str) -> str:
-    if name in _PATTERNS:
-        return f"{shown(name)} must be {_PATTERNS[name]}"
-    what = f"{shown(detail['input'])} in {shown(name)}" if detail["loc"][-1] == "[key]" else shown(name)
-    return f"{what} is not a valid name (letters, digits, '.', '_' and '-')"
-
-
-def _other(detail: ErrorDetails, name: str) -> str:
-    if detail["type"] in _KINDS:
-        return f"{shown(name)} must be {_KINDS[detail['type']]}"
-    return f"{shown(name)}: {detail['msg'].removeprefix('Value error, ').replace('Input should', 'must')}"
-
-
-_WORDS: dict[str, Callable[[ErrorDetails, str], str]] = {
-    "extra_forbidden": _unknown,
-    "missing": _missing,
-    "union_tag_not_found": _no_backend,
-    "union_tag_invalid": _backend,
-    "literal_error": _literal,
-    "string_pattern_mismatch": _pattern,
-}
-
-
-def _name(loc: Place) -> str:
-    """The innermost key of a location; list positions have no name."""
-    return next((str(part) for part in reversed(loc) if isinstance(part, str) and part != "[key]"), "the file")
-
-
-def _place(loc: Place, data: Plain) -> Place:
-    """The part of Pydantic's location that exists in the file: union tags and missing keys are left out."""
-    place: list[str | int] = []
-    for part in loc:
-        inner = _child(data, part)
-        if inner is not None:
-            data = inner
-            place.append(part)
-    return tuple(place)
-
-
-def _child(data: Plain, part: str | int) -> "Plain | None":
+def _without(data: Plain, left_out: frozenset[Place], place: Place) -> Plain:
     if isinstance(data, dict):
-        return data.get(str(part))
-    return data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None
+        inner = {key: (*place, key) for key in data}
+        return {key: _without(data[key], left_out, at) for key, at in inner.items() if at not in left_out}
+    if isinstance(data, list):
+        return [_without(data[index], left_out, (*place, index)) for index in _kept(data, left_out, place)]
+    return data
 
 
-def _drop(data: Plain, place: Place) -> None:
-    for part in place[:-1]:
-        data = _child(data, part) or {}
-    if isinstance(data, dict):
-        data.pop(str(place[-1]), None)
+def _written(place: Place, data: Plain, left_out: frozenset[Place]) -> Place:
+    done: Place = ()
+    for part in place:
+        at: str | int = part
+        if isinstance(data, list) and isinstance(part, int):
+            at = _kept(data, left_out, done)[part]
+            data = data[at]
+        elif isinstance(data, dict):
+            data = data.get(str(part), {})
+        done = (*done, at)
+    return done
 
 
-def _fields(kind: Any, loc: Place) -> list[str]:
-    """Names that may be written in the mapping at `loc`, read off the schema's types."""
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        return _fields(inner[0], loc)
-    if origin in {Union, UnionType}:
-        return _fields_of_union([arm for arm in inner if arm is not type(None)], loc)
-    if origin in {dict, list}:
-        return _fields(inner[-1], loc[1:])
-    fields = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
-    return _fields(fields[str(loc[0])], loc[1:]) if loc else list(fields)
-
-
-def _fields_of_union(arms: list[Any], loc: Place) -> list[str]:
-    if len(arms) == 1:
-        return _fields(arms[0], loc)
-    tagged = {get_args(arm.model_fields["backend"].annotation)[0]: arm for arm in arms}
-    return _fields(tagged[loc[0]], loc[1:])
+def _kept(data: "list[Plain]", left_out: frozenset[Place], place: Place) -> list[int]:
+    return [index for index in range(len(data)) if (*place, index) not in left_out]

@@ -7,14 +7,17 @@ import platformdirs
 from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig
 from router.policy.conditions import compiled, lowered
 from router.policy.document import Document
-from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, TestEntry
+from router.policy.environment import Environment
+from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, TestEntry
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
 
 
-def build(file: PolicyFile, models: dict[str, ModelConfig], document: Document, path: Path | None) -> Config:
-    """Put the parts together; `path` is None for the packaged default."""
+def build(
+    file: PolicyFile, models: dict[str, ModelConfig], server: ServerConfig, document: Document, path: Path | None
+) -> Config:
+    """Put everything together; `path` is None for the packaged default."""
     folder = path.parent if path else Path.cwd()
     return Config(
         path=path,
@@ -25,10 +28,17 @@ def build(file: PolicyFile, models: dict[str, ModelConfig], document: Document, 
         guards=tuple(guard_of(entry) for entry in file.guards),
         aliases=dict(file.aliases),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
-        server=ServerConfig(**file.server.model_dump()),
+        server=server,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
     )
+
+
+def server_of(entry: ServerEntry, environment: Environment) -> ServerConfig:
+    """The HTTP edge, with the keys that clients must send."""
+    keys = [environment.secret(key, ("server", "keys", index)) for index, key in enumerate(entry.keys)]
+    bounds = entry.model_dump(exclude={"keys"})
+    return ServerConfig(**bounds, keys=tuple(key for key in keys if key is not None))
 
 
 def policy_of(name: str, entry: PolicyEntry, tiers: list[str]) -> Policy:

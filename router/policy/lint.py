@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from router.config import ModelConfig
+from router.policy.border import Reading
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
 from router.policy.schema import GuardEntry, RuleEntry, TestEntry
@@ -14,11 +15,21 @@ RESERVED_GUARDS = frozenset({"down", "missing"})  # a decision uses these words 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The file under inspection and what is known about it."""
+    """The file under inspection, the targets made from it, and where findings go."""
 
-    file: PolicyFile
+    reading: Reading
     models: Mapping[str, ModelConfig]
     problems: Problems
+
+    @property
+    def file(self) -> PolicyFile:
+        """What could be read."""
+        return self.reading.file
+
+    @property
+    def askable(self) -> set[str]:
+        """Every policy and every model."""
+        return {*self.models, *self.file.policies}
 
     @property
     def zones(self) -> set[str]:
@@ -35,6 +46,11 @@ class Bench:
         self.known(name, self.models, "model", place)
         if name is not None and name in self.models and "chat" not in self.models[name].can:
             self.problems.note(place, f"model {shown(name)} cannot chat, so nothing can be routed to it")
+
+    def zone(self, name: str | None, place: Place) -> None:
+        """Note a problem unless some model is in the zone; one that could not be read might be."""
+        if self.reading.is_whole:
+            self.known(name, self.zones, "zone", place)
 
     def unique(self, names: Iterable[str], what: str, place: Place) -> None:
         """Note each name that was there before."""
@@ -67,11 +83,11 @@ def _check_guard(bench: Bench, guard: GuardEntry, place: Place) -> None:
     if guard.allow_zone is None and guard.require is None:
         bench.problems.note(place, f"guard {shown(guard.id)} does nothing: write allow_zone or require")
     for index, zone in enumerate(guard.allow_zone or ()):
-        bench.known(zone, bench.zones, "zone", (*place, "allow_zone", index))
+        bench.zone(zone, (*place, "allow_zone", index))
 
 
 def _check_aliases(bench: Bench) -> None:
-    aliases, askable = bench.file.aliases, {*bench.file.policies, *bench.models}
+    aliases, askable = bench.file.aliases, bench.askable
     for alias, name in aliases.items():
         place: Place = ("aliases", alias)
         if alias in askable:
@@ -136,7 +152,7 @@ def _check_test(bench: Bench, test: TestEntry, place: Place) -> None:
     for index, name in enumerate(test.down):
         bench.known(name, bench.models, "model", (*place, "down", index))
     bench.known(expect.target, bench.models, "model", (*place, "expect", "target"))
-    bench.known(expect.zone, bench.zones, "zone", (*place, "expect", "zone"))
+    bench.zone(expect.zone, (*place, "expect", "zone"))
     if not expect.model_fields_set:
         bench.problems.note((*place, "expect"), "this test expects nothing")
     if expect.error is not None and len(expect.model_fields_set) > 1:

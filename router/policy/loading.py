@@ -8,14 +8,13 @@ import platformdirs
 
 from router.config import Config
 from router.errors import ConfigError
-from router.policy.border import read
-from router.policy.compile import APP, build
+from router.policy.border import Reading, read
+from router.policy.compile import APP, build, server_of
 from router.policy.document import Document, parse
 from router.policy.environment import Environment
 from router.policy.lint import Bench, check_names
-from router.policy.problem import Problems
+from router.policy.problem import Problem, Problems
 from router.policy.reachability import check_reach
-from router.policy.schema_models import PolicyFile
 from router.policy.targets import Targets
 
 DEFAULT_FILE = Path(__file__).with_name("default.yaml")
@@ -52,24 +51,27 @@ def compiled(document: Document, path: Path | None, environ: Mapping[str, str]) 
         ConfigError: as `load`.
     """
     problems = Problems()
-    file = read(document, problems)
-    config = None if file is None else _config(file, document, path, environ, problems)
+    reading = read(document, problems)
+    config = None if reading is None else _config(reading, document, path, environ, problems)
     if problems or config is None:
         raise ConfigError(*document.report(problems))
     return config
 
 
 def _config(
-    file: PolicyFile, document: Document, path: Path | None, environ: Mapping[str, str], problems: Problems
+    reading: Reading, document: Document, path: Path | None, environ: Mapping[str, str], problems: Problems
 ) -> Config | None:
-    """None when the file's names lead nowhere: what depends on them cannot be checked then."""
-    targets = Targets(Environment(environ, problems), path.parent if path else Path.cwd(), problems)
-    models = {name: targets.make(name, entry) for name, entry in file.models.items()}
+    """None when names lead nowhere or something was left out: who reaches whom cannot be told then."""
     found = Problems()
-    check_names(Bench(file, models, found))
-    problems.extend(found)
-    if found:
-        return None
-    config = build(file, models, document, path)
-    check_reach(config, problems)
+    environment = Environment(environ, found)
+    targets = Targets(environment, path.parent if path else Path.cwd(), found)
+    server = server_of(reading.file.server, environment)
+    models = {name: targets.make(name, entry) for name, entry in reading.file.models.items()}
+    names = Problems()
+    check_names(Bench(reading, models, names))
+    config = None
+    if reading.is_whole and not names:
+        config = build(reading.file, models, server, document, path)
+        check_reach(config, found)
+    problems.extend(Problem(reading.written(problem.place), problem.message) for problem in (*found, *names))
     return config

@@ -186,3 +186,5 @@ class ServerEntry(Strict):
     """How long running answers may take to end after a stop signal."""
     strict_fields: bool = False
     """Refuse unknown request fields instead of dropping them by name."""
+    keys: list[FromEnvironment] = Field(default=[])
+    """Keys that clients must send, each `env:NAME`. Without any, only this machine may connect."""
