@@ -19,6 +19,7 @@ from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
 from router.gate.boundary import Boundary
+from router.gate.inflight import Inflight
 from router.gate.refusal import refusal
 from router.runtime import Runtime
 
@@ -93,10 +94,8 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    guarded = Auth(app, keys=config.server.keys)
-    return Boundary(
-        guarded, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.metrics.request_rejected
-    )
+    gated = Auth(Inflight(app, most=config.server.max_inflight), keys=config.server.keys)
+    return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.metrics.request_rejected)
 
 
 async def _on_router_error(request: Request, error: RouterError) -> Response:

@@ -87,11 +87,11 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented policy file to start from."""
-    from router.policy import default_text
+    from router.policy import DEFAULT_FILE
 
     if path.exists() and not force:
         raise ConfigError(f"{path} exists already; --force replaces it")
-    path.write_text(default_text(), encoding="utf-8")
+    path.write_bytes(DEFAULT_FILE.read_bytes())
     Console().print(f"Wrote {path}. Next: shunt policy check, then shunt serve.", highlight=False)
 
 

@@ -81,7 +81,7 @@ def test_only_metrics_constructs_metrics():
 def test_decisions_do_no_io():
     """The pure half of the policy holds no clock, no log, no file and no socket."""
     impure = {"asyncio", "logging", "os", "pathlib", "random", "socket", "subprocess", "time", "datetime"}
-    for name in ("decide", "facts", "decision"):
+    for name in ("plan", "guards", "conditions", "routes", "facts", "decision"):
         path = ROOT / f"router/policy/{name}.py"
         assert {module.partition(".")[0] for module in imports(path)} & impure == set(), name
 

@@ -1,5 +1,6 @@
 """The layers in front of every route, driven as plain ASGI."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from router.config import Secret
 from router.errors import Overloaded, RouterError, UpstreamTimeout
 from router.gate.auth import Auth
 from router.gate.boundary import Boundary
+from router.gate.inflight import Inflight
 
 KEY = "sk-canary-0123456789abcdef"
 NOBODY = {"error": {"message": "Internal error.", "type": "server_error", "param": None, "code": "internal_error"}}
@@ -103,3 +105,24 @@ def test_probes_need_no_key():
 def test_a_secret_hides_itself():
     """The repr of a secret names the variable only."""
     assert KEY not in repr(Secret("K", KEY))
+
+
+async def test_what_exceeds_the_bound_is_refused_and_places_come_back():
+    """The bound holds while requests are under way, and every ending gives its place back."""
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.set()
+        await release.wait()
+
+    gate = Inflight(app, most=1)
+    post = {"type": "http", "method": "POST"}
+    first = asyncio.create_task(gate(post, None, None))
+    await entered.wait()
+    with pytest.raises(Overloaded):
+        await gate(post, None, None)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    release.set()
+    await gate(post, None, None)
+    assert gate.now == 0
