@@ -1,0 +1,169 @@
+"""Everything of one child, put together: the model, the loop, and what each command means."""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from router.engine import native, wire
+from router.engine.context import Context, Shape
+from router.engine.native import Loading, Model, ModelError
+from router.engine.prepare import InvalidError, Preparer
+from router.engine.prompt import NoTemplateError, Prompter
+from router.engine.scheduler import Limits
+from router.engine.settings import Settings, default_cells
+from router.engine.template_library import BUILT_IN
+from router.engine.templates import ChatTemplate, MessagesRefusedError, TemplateError
+from router.engine.worker import Forget, Stop, Worker
+
+MAX_SLOTS: Final = 256
+BATCH_TOKENS: Final = 512
+
+Send = Callable[[list[wire.Event]], None]
+
+
+class LoadError(Exception):
+    """The model cannot be served as asked; the message is for a person."""
+
+
+class Session:
+    """One loaded model, its loop, and the pool that prepares requests off the decode thread."""
+
+    def __init__(self, how: Settings, model: Model, send: Send) -> None:
+        limits = _limits(how, model)
+        self._how = how
+        self._send = send
+        self._context = Context(model, _shape(how, limits))
+        self._worker = Worker(model, self._context, limits, send)
+        template = _template(how, model)
+        self._prompter = Prompter(model, template)
+        self._preparer = Preparer(model, self._prompter, how.context)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
+        self._lock = threading.Lock()
+        self._preparing: dict[int, bool] = {}
+        self.hello: Final = wire.Hello(
+            pid=os.getpid(),
+            context=how.context,
+            parallel=how.parallel,
+            vocab=model.vocab_size,
+            description=model.description,
+            has_template=template is not None,
+            is_embedding=False,
+        )
+
+    @classmethod
+    def load(cls, how: Settings, send: Send) -> "Session":
+        """Load the model file. Raises `LoadError`."""
+        native.start(verbose=how.verbose)
+        try:
+            model = Model(Path(how.model), Loading(how.gpu_layers, how.mmap, how.mlock))
+            return cls(how, model, send)
+        except (ModelError, TemplateError) as error:
+            raise LoadError(str(error)) from error
+
+    def run(self) -> None:
+        """Decode until `stop`."""
+        self._worker.run()
+
+    def stop(self) -> None:
+        """Leave `run` after the step at hand; safe from any thread."""
+        self._worker.inbox.put(Stop())
+
+    def take(self, command: wire.Command) -> None:
+        """Act on a command, or hand it on; never waits."""
+        if isinstance(command, wire.Ping):
+            self._send([self._worker.pong(command.id, self._context.shape.cells)])
+        elif isinstance(command, wire.Cancel):
+            self._cancel(command.id)
+        elif isinstance(command, wire.Submit):
+            self._submit(command)
+        else:
+            self._pool.submit(self._answer, command)
+
+    def _submit(self, submit: wire.Submit) -> None:
+        with self._lock:
+            is_full = len(self._preparing) >= self._how.parallel + self._how.queue
+            if not is_full:
+                self._preparing[submit.id] = False
+        if is_full:
+            wait_s = self._worker.load.wait_ms / 1000
+            self._send([wire.Failed(submit.id, "overloaded", "the local model's queue is full", None, wait_s)])
+        else:
+            self._pool.submit(self._prepare, submit)
+
+    def _cancel(self, id: int) -> None:  # noqa: A002 - the wire's own name
+        with self._lock:
+            if id in self._preparing:
+                self._preparing[id] = True
+            else:
+                self._worker.inbox.put(Forget(id))
+
+    def _prepare(self, submit: wire.Submit) -> None:
+        refusal, job = None, None
+        try:
+            job = self._preparer.prepare(submit)
+        except Exception as error:  # noqa: BLE001 - the pool's boundary: a request must always be answered
+            refusal = _refusal(submit.id, error)
+        with self._lock:
+            is_cancelled = self._preparing.pop(submit.id)
+            if job is not None and not is_cancelled:
+                self._worker.inbox.put(job)
+                return
+        self._send([wire.Used(submit.id, 0, 0, 0) if is_cancelled else refusal or _internal(submit.id)])
+
+    def _answer(self, command: wire.Count | wire.Tokenize | wire.Embed) -> None:
+        try:
+            event = self._reply(command)
+        except Exception as error:  # noqa: BLE001 - as above
+            event = _refusal(command.id, error)
+        self._send([event])
+
+    def _reply(self, command: wire.Count | wire.Tokenize | wire.Embed) -> wire.Event:
+        if isinstance(command, wire.Count):
+            return wire.Counted(command.id, len(self._prompter.chat(command.messages, command.tools)))
+        if isinstance(command, wire.Tokenize):
+            return wire.Tokenized(command.id, self._prompter.tokens(command.text, add_special=command.add_special))
+        raise InvalidError("this model writes text and does not embed", "model")
+
+
+def _refusal(id: int, error: Exception) -> wire.Failed:  # noqa: A002 - the wire's own name
+    if isinstance(error, InvalidError):
+        return wire.Failed(id, error.code, error.message, error.param)
+    if isinstance(error, MessagesRefusedError):
+        return wire.Failed(id, "invalid_value", error.why, "messages")
+    if isinstance(error, NoTemplateError):
+        names = ", ".join(sorted(BUILT_IN))
+        why = f"this model has no chat template; name one of {names} in its entry, or use /v1/completions"
+        return wire.Failed(id, "invalid_value", why, "messages")
+    return _internal(id)
+
+
+def _internal(id: int) -> wire.Failed:  # noqa: A002 - the wire's own name
+    return wire.Failed(id, "internal", "the local model could not prepare this request")
+
+
+def _template(how: Settings, model: Model) -> ChatTemplate | None:
+    if how.template is not None and how.template not in BUILT_IN:
+        raise TemplateError(
+            f"there is no built-in chat template {how.template!r}; there are {', '.join(sorted(BUILT_IN))}"
+        )
+    source = BUILT_IN[how.template] if how.template else model.template
+    return ChatTemplate(source, bos=model.special("bos"), eos=model.special("eos")) if source else None
+
+
+def _limits(how: Settings, model: Model) -> Limits:
+    cells = how.cells or default_cells(how.context, how.parallel)
+    if cells < how.context:
+        raise LoadError(f"{cells} cells of attention memory cannot hold one window of {how.context} tokens")
+    if how.context > model.trained_context:
+        raise LoadError(f"context {how.context}: the model was trained with {model.trained_context} tokens at most")
+    slots = min(MAX_SLOTS, how.parallel + max(16, how.parallel))
+    batch = max(how.parallel, min(BATCH_TOKENS, cells))
+    return Limits(how.parallel, how.queue, cells, slots, batch, model.can_share_prefixes)
+
+
+def _shape(how: Settings, limits: Limits) -> Shape:
+    threads = how.threads or max(1, (os.cpu_count() or 2) - 1)
+    return Shape(limits.cells, limits.slots, limits.batch, limits.slots, threads, how.flash_attention, how.kv_type)
