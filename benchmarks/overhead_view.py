@@ -4,36 +4,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-HEADER = (
-    f"{'':24}{'direct ms':>18}{'router ms':>18}{'added ms':>18}{'requests/s':>18}{'CPU':>12}\n"
-    f"{'':24}{'p50':>9}{'p99':>9}{'p50':>9}{'p99':>9}{'p50':>9}{'p99':>9}{'direct':>9}{'router':>9}{'ms/req':>12}"
+COLUMNS = (
+    "load",
+    "direct p50 / p99, ms",
+    "router p50 / p99, ms",
+    "added p50 / p99, ms",
+    "requests/s direct",
+    "requests/s router",
+    "CPU ms per request",
+    "CPU us per event",
 )
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:
-    """A table of the scenarios, then memory."""
+    """A Markdown table of the scenarios, then memory; docs/benchmarks.md holds the same lines."""
     memory = result["rss_mb"]
+    cells = [COLUMNS, ("---", *["--:"] * (len(COLUMNS) - 1)), *(_cells(scenario) for scenario in result["scenarios"])]
+    ready, warm, after = (f"{memory[when]:.0f} MB" for when in ("ready", "warm", "after"))
     return [
-        HEADER,
-        *(_row(scenario) for scenario in result["scenarios"]),
-        *(_stream_row(scenario) for scenario in result["scenarios"] if "gap_ms" in scenario),
-        f"RSS: {memory['ready']:.0f} MB ready, {memory['warm']:.0f} MB warm, {memory['after']:.0f} MB after the load",
+        *(f"| {' | '.join(row)} |" for row in cells),
+        "",
+        f"RSS of the router: {ready} when ready, {warm} warm, {after} after the load.",
     ]
 
 
-def _row(scenario: Mapping[str, Any]) -> str:
-    """One scenario; of a stream the time that counts is the one to its first byte."""
-    time = scenario["first_byte_ms" if "gap_ms" in scenario else "latency_ms"]
-    cells = [time[quantile][arm] for arm in ("direct", "router", "added_ms") for quantile in ("p50", "p99")]
-    rate = scenario["requests_per_s"]
-    cpu = scenario["router_cpu_ms_per_request"]["median"]
-    durations = "".join(f"{cell:9.2f}" for cell in cells)
-    return f"{scenario['scenario']:24}{durations}{rate['direct']:9.0f}{rate['router']:9.0f}{cpu:12.2f}"
+def _cells(scenario: Mapping[str, Any]) -> tuple[str, ...]:
+    time, rate = _time(scenario), scenario["requests_per_s"]
+    durations = [f"{time['p50'][arm]:.3g} / {time['p99'][arm]:.3g}" for arm in ("direct", "router", "added_ms")]
+    event = scenario.get("router_cpu_us_per_event")
+    return (
+        scenario["scenario"],
+        *durations,
+        *(f"{rate[arm]:.{0 if rate[arm] >= 100 else 1}f}" for arm in ("direct", "router")),
+        f"{scenario['router_cpu_ms_per_request']['median']:.2f}",
+        f"{event['median']:.0f}" if event else "",
+    )
 
 
-def _stream_row(scenario: Mapping[str, Any]) -> str:
-    gap, cpu = scenario["gap_ms"]["p99"], scenario["router_cpu_us_per_event"]["median"]
-    return f"{scenario['scenario']:24}{cpu:.0f} us CPU per event; p99 gap {gap['direct']:.2f} -> {gap['router']:.2f} ms"
+def _time(scenario: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The time that a client feels: of a stream the one to its first byte."""
+    time: Mapping[str, Any] = scenario["first_byte_ms" if "gap_ms" in scenario else "latency_ms"]
+    return time
 
 
 def plot(record: Mapping[str, Any], path: Path) -> None:
@@ -44,7 +55,7 @@ def plot(record: Mapping[str, Any], path: Path) -> None:
     figure = Figure(figsize=(12, 4), layout="constrained")
     latency, rate, cpu = figure.subplots(1, 3, sharey=True)
     names = [scenario["scenario"] for scenario in scenarios]
-    times = [scenario["first_byte_ms" if "gap_ms" in scenario else "latency_ms"] for scenario in scenarios]
+    times = [_time(scenario) for scenario in scenarios]
     _bars(latency, names, [("p50", _added(times, "p50")), ("p99", _added(times, "p99"))])
     latency.set_xlabel("added latency, ms (streams: to the first byte)")
     rates = [scenario["requests_per_s"]["router"] for scenario in scenarios]
