@@ -1,0 +1,104 @@
+"""Moves what the journals hold into the store, each record exactly once."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
+from router.ledger.record import UsageRecord
+from router.ledger.store import Store
+from router.ledger.tally import Tally
+
+BATCH_BYTES = 256 * 1024
+LOCK_NAME = "drain.lock"
+
+logger = logging.getLogger("shunt.ledger")
+
+
+def drain(state_dir: Path, store: Store, tally: Tally, *, wait: bool = True) -> bool:
+    """One pass over every journal, those of dead processes included, whose files are then deleted.
+
+    Only one process drains at a time. With `wait` False, False says that another one is at it.
+
+    Raises:
+        ConfigError: a newer version of Shunt wrote the store.
+        SQLAlchemyError, OSError: the store or the folder cannot be used now; trying again loses and doubles nothing.
+    """
+    folder = state_dir / JOURNAL_FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(folder / LOCK_NAME, wait=wait) as is_mine:
+        if not is_mine:
+            return False
+        store.migrate()
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            _drain_file(path, store, tally)
+        return True
+
+
+def journal_sizes(state_dir: Path) -> Iterator[tuple[str, int]]:
+    """Name and size in bytes of each journal."""
+    for path in (state_dir / JOURNAL_FOLDER).glob(f"*{SUFFIX}"):
+        with suppress(FileNotFoundError):
+            yield path.name, path.stat().st_size
+
+
+@contextmanager
+def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
+    fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if wait:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield wait or try_lock(fd, fcntl.LOCK_EX)
+    finally:
+        os.close(fd)
+
+
+def _drain_file(path: Path, store: Store, tally: Tally) -> None:
+    with path.open("rb") as file:
+        # Asked before reading: a file whose writer is gone cannot grow behind us.
+        is_dead = try_lock(file.fileno(), fcntl.LOCK_SH)
+        file.seek(store.position(path.name))
+        tail = _drain_lines(path.name, file, store, tally)
+        if not is_dead:
+            return
+        if tail:
+            tally.unreadable += 1
+            logger.warning("a journal ends in the middle of a record: its process died while writing it")
+        path.unlink()
+    store.forget(path.name)
+
+
+def _drain_lines(name: str, file: BinaryIO, store: Store, tally: Tally) -> bytes:
+    """Store every complete line; what comes after the last one is returned."""
+    position = file.tell()
+    while lines := file.readlines(BATCH_BYTES):
+        tail = b"" if lines[-1].endswith(b"\n") else lines.pop()
+        found: list[tuple[int, UsageRecord]] = []
+        for line in lines:
+            record = _read(line)
+            if record is not None:
+                found.append((position, record))
+            elif line.strip():
+                tally.unreadable += 1
+            position += len(line)
+        if lines:
+            tally.stored += store.add(name, found, position)
+        if tail:
+            return tail
+    return b""
+
+
+_decoder = msgspec.json.Decoder(UsageRecord)
+
+
+def _read(line: bytes) -> UsageRecord | None:
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        return None

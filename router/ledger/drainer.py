@@ -1,0 +1,55 @@
+"""The background loop that empties the journals while the router serves."""
+
+import logging
+import threading
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from router.errors import ConfigError
+from router.ledger.drain import drain, journal_sizes
+from router.ledger.store import Store
+from router.ledger.tally import Tally
+
+INTERVAL_S = 1.0
+
+logger = logging.getLogger("shunt.ledger")
+
+
+class Drainer:
+    """Moves records to the store of `state_dir` every second; while the store is down they wait in the journal."""
+
+    def __init__(self, state_dir: Path, tally: Tally) -> None:
+        self._state_dir = state_dir
+        self._tally = tally
+        self._is_failing = False
+        self._seen: frozenset[tuple[str, int]] | None = None
+
+    def run(self, is_stopping: threading.Event) -> None:
+        """Drain until told to stop, then once more."""
+        is_last = False
+        while not is_last:
+            is_last = is_stopping.wait(INTERVAL_S)
+            self.drain_once()
+
+    def drain_once(self) -> None:
+        """One pass if a journal has changed; a store that fails is reported once and tried again at the next one."""
+        try:
+            sizes = frozenset(journal_sizes(self._state_dir))
+            if sizes == self._seen:
+                return
+            with Store.in_folder(self._state_dir) as store:
+                drain(self._state_dir, store, self._tally, wait=False)
+        except (SQLAlchemyError, OSError, ConfigError) as error:
+            if not self._is_failing:
+                # The text of a database error can hold a row, so only its kind is logged.
+                logger.error(  # noqa: TRY400
+                    "the ledger's store is down, records wait in the journal: %s", type(error).__name__
+                )
+            self._is_failing = True
+            self._seen = None
+        else:
+            self._seen = sizes
+            if self._is_failing:
+                logger.warning("the ledger's store is back")
+            self._is_failing = False

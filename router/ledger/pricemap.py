@@ -1,0 +1,115 @@
+"""litellm's map of model prices, read as data: litellm itself is never imported for it."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from router.config import ModelConfig, Price
+from router.errors import ConfigError
+
+FILE_NAME = "model_prices_and_context_window_backup.json"
+
+# Addresses that sell under the map's own provider names; a model bought there is looked up with that name first.
+PROVIDERS = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "gemini",
+    "openrouter.ai": "openrouter",
+    "api.groq.com": "groq",
+    "api.mistral.ai": "mistral",
+    "api.deepseek.com": "deepseek",
+    "api.together.xyz": "together_ai",
+    "api.fireworks.ai": "fireworks_ai",
+    "api.x.ai": "xai",
+    "api.cohere.com": "cohere",
+    "api.perplexity.ai": "perplexity",
+    "api.cerebras.ai": "cerebras",
+}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What Shunt needs of one model: USD per token by kind, the window in tokens, and who sells it."""
+
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    cache_read_input_token_cost: float | None = None
+    max_input_tokens: int | None = None
+    litellm_provider: str = ""
+
+    def price(self) -> Price:
+        """The three kinds that a request is charged for."""
+        return Price(self.input_cost_per_token, self.output_cost_per_token, self.cache_read_input_token_cost)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceMap:
+    """The entries of the models that were asked for, by target; `version` names the map they came from."""
+
+    version: str
+    entries: Mapping[str, Entry]
+
+    @classmethod
+    def read(cls, models: Iterable[ModelConfig], path: Path | None = None) -> "PriceMap":
+        """Look up each of `models`; one that the map does not have is left out. Only these stay in memory.
+
+        Raises:
+            ConfigError: the map cannot be read.
+        """
+        path = path or find()
+        try:
+            text = path.read_bytes()
+            raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigError(f"{path}: the price map cannot be read: {error}") from error
+        found = {model.name: _lookup(raw, model) for model in models}
+        return cls(_version(text), {name: entry for name, entry in found.items() if entry is not None})
+
+
+def find() -> Path:
+    """Where the installed litellm keeps its map; finding a package's place does not import it.
+
+    Raises:
+        ConfigError: litellm is not installed.
+    """
+    spec = importlib.util.find_spec("litellm")
+    if spec is None or spec.origin is None:
+        raise ConfigError("litellm is not installed, and with it the price map is missing")
+    return Path(spec.origin).with_name(FILE_NAME)
+
+
+def _version(text: bytes) -> str:
+    return f"litellm {importlib.metadata.version('litellm')} sha256:{hashlib.sha256(text).hexdigest()[:12]}"
+
+
+def _lookup(raw: Mapping[str, msgspec.Raw], model: ModelConfig) -> Entry | None:
+    for key, provider in _candidates(model):
+        if key not in raw:
+            continue
+        try:
+            entry = msgspec.json.decode(raw[key], type=Entry)
+        except msgspec.ValidationError:
+            continue  # an entry of another shape has no price that could be read from it
+        if entry.litellm_provider.startswith(provider):
+            return entry
+    return None
+
+
+def _candidates(model: ModelConfig) -> Iterator[tuple[str, str]]:
+    """Keys to try, with the provider that the entry must then have: a bare name means other things elsewhere."""
+    name = model.model or ""
+    if model.backend == "openai":
+        provider = PROVIDERS.get(urlsplit(model.base_url or "").hostname or "", "")
+        if provider:
+            yield f"{provider}/{name}", provider
+        yield name, provider
+    elif model.backend == "litellm":
+        provider, _, bare = name.partition("/")
+        yield name, ""
+        if bare:
+            yield bare, provider

@@ -1,0 +1,185 @@
+"""The store: one table of records behind SQLAlchemy, SQLite in a file by default."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from sqlalchemy import (
+    URL,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+
+from router.errors import ConfigError
+from router.ledger.record import UsageRecord
+
+FILE_NAME = "ledger.sqlite3"
+BUSY_S = 10.0
+
+metadata = MetaData()
+
+# A record is known by its place in the journal, not by its request id: a client chooses that id and may use it twice.
+records = Table(
+    "records",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("journal", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("request_id", String, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("route", String, nullable=False),
+    Column("policy", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("score", Float),
+    Column("task", String),
+    Column("stream", Boolean, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("usage_estimated", Boolean, nullable=False),
+    Column("cost_usd", Float),
+    Column("baseline", String),
+    Column("baseline_usd", Float),
+    Column("latency_s", Float, nullable=False),
+    Column("ttft_s", Float),
+    Column("attempts", String, nullable=False),
+    UniqueConstraint("journal", "position"),
+    Index("records_by_day", "day"),
+)
+progress = Table(
+    "progress",
+    metadata,
+    Column("journal", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+)
+schema = Table("schema", metadata, Column("version", Integer, nullable=False))
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+# Forward only: step n takes a store from version n to n + 1.
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+
+
+class Store:
+    """One open store, closed as a context; each thread that uses it has its own."""
+
+    def __init__(self, url: URL) -> None:
+        self.engine = create_engine(url, connect_args={"timeout": BUSY_S})
+        event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "begin", _begin)
+
+    @classmethod
+    def in_folder(cls, state_dir: Path) -> "Store":
+        """The embedded default: a SQLite file in the state folder."""
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(URL.create("sqlite", database=str(state_dir / FILE_NAME)))
+
+    def migrate(self) -> None:
+        """Bring the tables to this version. One process at a time: the drainer's lock sees to it.
+
+        Raises:
+            ConfigError: a newer version of Shunt wrote this store.
+        """
+        with self.engine.begin() as connection:
+            version = _version(connection)
+            if version > len(MIGRATIONS):
+                raise ConfigError(
+                    f"{self.engine.url.database}: the ledger has version {version}, this Shunt knows {len(MIGRATIONS)}"
+                )
+            for step in MIGRATIONS[version:]:
+                step(connection)
+            if version < len(MIGRATIONS):
+                connection.execute(delete(schema))
+                connection.execute(insert(schema).values(version=len(MIGRATIONS)))
+
+    def position(self, journal: str) -> int:
+        """How many bytes of a journal file are in the store."""
+        with self.engine.connect() as connection:
+            found = connection.scalar(select(progress.c.position).where(progress.c.journal == journal))
+        return found or 0
+
+    def add(self, journal: str, lines: Sequence[tuple[int, UsageRecord]], end: int) -> int:
+        """Store records with their places in `journal`, and that it is read up to `end`, in one transaction.
+
+        Returns how many were new; a place that is there already is left alone.
+        """
+        rows = [_row(journal, position, record) for position, record in lines]
+        with self.engine.begin() as connection:
+            added = 0
+            if rows:
+                added = connection.execute(sqlite.insert(records).on_conflict_do_nothing(), rows).rowcount
+            moved = connection.execute(update(progress).where(progress.c.journal == journal).values(position=end))
+            if not moved.rowcount:
+                connection.execute(insert(progress).values(journal=journal, position=end))
+        return added
+
+    def forget(self, journal: str) -> None:
+        """The file is gone: its progress is no longer needed."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(progress).where(progress.c.journal == journal))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for a report."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.engine.dispose()
+
+
+def _row(journal: str, position: int, record: UsageRecord) -> Mapping[str, object]:
+    row = asdict(record)
+    row["attempts"] = msgspec.json.encode(record.attempts).decode()
+    row["day"] = time.strftime("%Y-%m-%d", time.gmtime(record.at))
+    return row | {"journal": journal, "position": position}
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(schema.name):
+        return 0
+    return connection.scalar(select(schema.c.version)) or 0
+
+
+def _prepare(connection: sqlite3.Connection, _pooled: object) -> None:
+    # The sqlite3 module opens transactions late and none for a change of tables; `_begin` opens every one.
+    connection.isolation_level = None
+    # WAL lets reports read while the drainer writes.
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

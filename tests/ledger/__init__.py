@@ -1,0 +1,1 @@
+"""The ledger: nothing lost, nothing twice."""

@@ -1,0 +1,27 @@
+"""A process that journals records until it is killed, and announces each one after it is written.
+
+Run as `python -m tests.ledger.scribe STATE_DIR NAME`.
+"""
+
+import itertools
+import os
+import sys
+from pathlib import Path
+
+from router.ledger.journal import JOURNAL_FOLDER, Journal
+from tests.ledger.examples import record
+
+
+def main() -> None:
+    """Write until killed; one byte on standard output for each record, in order."""
+    state_dir, name = Path(sys.argv[1]), sys.argv[2]
+    # Small files, so that kills fall into rotation too.
+    journal = Journal(state_dir / JOURNAL_FOLDER, max_file_bytes=4096)
+    journal.open()
+    for number in itertools.count():
+        if journal.append(record(f"{name}-{number}")):
+            os.write(1, b".")
+
+
+if __name__ == "__main__":
+    main()

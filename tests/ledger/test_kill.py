@@ -1,0 +1,77 @@
+"""SIGKILL at random moments, with a real process and a real disk."""
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from router.ledger.drain import journal_sizes
+from tests.ledger.books import drained, stored_ids
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = 20
+
+
+def announced_before_a_kill(state_dir: Path, name: str, after: int) -> int:
+    """How many records a writer announced that was killed once at least `after` of them were seen."""
+    command = [sys.executable, "-m", "tests.ledger.scribe", str(state_dir), name]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        seen = 0
+        while seen < after:
+            seen += len(os.read(writer.stdout.fileno(), after - seen))
+        writer.kill()
+        return seen + len(writer.stdout.read())
+
+
+def test_a_kill_loses_and_doubles_nothing(tmp_path: Path):
+    """Every record announced before a SIGKILL is in the store afterwards exactly once, whoever drains and when."""
+    pick = random.Random(7)
+    announced: set[str] = set()
+    for kill in range(KILLS):
+        count = announced_before_a_kill(tmp_path, f"k{kill}", pick.randint(1, 200))
+        announced |= {f"k{kill}-{number}" for number in range(count)}
+        if kill % 3 == 0:
+            drained(tmp_path)
+    drained(tmp_path)
+    found = Counter(stored_ids(tmp_path))
+    assert announced - found.keys() == set()
+    assert max(found.values()) == 1
+    assert list(journal_sizes(tmp_path)) == []
+
+
+def test_a_kill_while_draining_loses_and_doubles_nothing(tmp_path: Path):
+    """A drainer that dies in the middle leaves the rest to the next one, and no record twice."""
+    announced = {f"d-{n}" for n in range(announced_before_a_kill(tmp_path, "d", 4000))}
+    code = (
+        "import sys; from pathlib import Path; from tests.ledger.books import *;"
+        "import router.ledger.store as s; real = s.Store.add;"
+        "s.Store.add = lambda *a: (real(*a), sys.stdout.write('.'), sys.stdout.flush());"
+        "drained(Path(sys.argv[1]))"
+    )
+    for stored_files in (1, 3, 5):
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as drainer:
+            drainer.stdout.read(stored_files)
+            drainer.kill()
+    drained(tmp_path)
+    found = Counter(stored_ids(tmp_path))
+    assert announced - found.keys() == set()
+    assert max(found.values()) == 1
+
+
+def test_two_processes_share_a_folder(tmp_path: Path):
+    """A server that is writing and a command that drains at the same time agree on every record."""
+    command = [sys.executable, "-m", "tests.ledger.scribe", str(tmp_path), "live"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        seen = 0
+        while seen < 500:
+            seen += len(os.read(writer.stdout.fileno(), 1000))
+            drained(tmp_path)
+        writer.kill()
+        seen += len(writer.stdout.read())
+    drained(tmp_path)
+    found = Counter(stored_ids(tmp_path))
+    assert {f"live-{number}" for number in range(seen)} - found.keys() == set()
+    assert max(found.values()) == 1

@@ -1,0 +1,79 @@
+"""The facade that the request path holds."""
+
+from pathlib import Path
+
+import pytest
+
+from router.config import Config
+from router.errors import ConfigError
+from router.ledger.drain import journal_sizes
+from router.ledger.drainer import Drainer
+from router.ledger.ledger import Ledger
+from router.ledger.store import FILE_NAME
+from router.ledger.tally import Tally
+from tests.ledger.books import stored_ids
+from tests.ledger.examples import record
+
+
+def ledger(state_dir: Path) -> Ledger:
+    return Ledger(
+        Config(path=None, models={}, tiers=(), policies={}, default_policy="auto", state_dir=state_dir / "state")
+    )
+
+
+def test_closing_stores_everything(tmp_path: Path):
+    """After an orderly end every record is in the store and no journal is left."""
+    books = ledger(tmp_path)
+    books.start()
+    for number in range(5):
+        books.record(record(f"req_{number}"))
+    books.close()
+    assert stored_ids(tmp_path / "state") == [f"req_{number}" for number in range(5)]
+    assert list(journal_sizes(tmp_path / "state")) == []
+    assert books.tally == Tally(written=5, stored=5)
+
+
+def test_a_start_stores_what_a_dead_process_left(tmp_path: Path):
+    """The next process to run completes the books of the one before."""
+    first = ledger(tmp_path)
+    first.start()
+    first._journal.append(record("left"))
+    first._journal.close()
+    second = ledger(tmp_path)
+    second.start()
+    second.close()
+    assert stored_ids(tmp_path / "state") == ["left"]
+    first.close()
+
+
+def test_a_ledger_that_was_not_started_touches_no_disk(tmp_path: Path):
+    """Explaining a decision builds a ledger and leaves no trace of it."""
+    books = ledger(tmp_path)
+    books.record(record("nowhere"))
+    books.close()
+    assert list(tmp_path.iterdir()) == []
+    assert books.tally == Tally(dropped=1)
+
+
+def test_a_folder_that_cannot_be_written_refuses_the_start(tmp_path: Path):
+    """Serving without books would be found out too late."""
+    (tmp_path / "state").write_text("a file, not a folder")
+    with pytest.raises(ConfigError, match="state"):
+        ledger(tmp_path).start()
+
+
+def test_a_store_that_is_down_is_said_once_and_then_back(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """An outage of the store is one line in the log, its end another; records wait in between."""
+    books = ledger(tmp_path)
+    books._journal.open()
+    books.record(record("waits"))
+    database = tmp_path / "state" / FILE_NAME
+    database.mkdir()
+    drainer = Drainer(tmp_path / "state", books.tally)
+    drainer.drain_once()
+    drainer.drain_once()
+    database.rmdir()
+    drainer.drain_once()
+    assert [entry.levelname for entry in caplog.records] == ["ERROR", "WARNING"]
+    assert stored_ids(tmp_path / "state") == ["waits"]
+    books.close()
