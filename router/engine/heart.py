@@ -33,7 +33,7 @@ async def listen(client: EngineClient, beat: Heartbeat, on_pong: Callable[[wire.
             return f"it did not answer for {beat.patience_s:g} s"
         on_pong(pong)
         now = loop.time()
-        reached = (pong.prompt_tokens_total, pong.completion_tokens_total)
+        reached = (pong.kv_used, pong.completion_tokens_total)
         if reached != progress or pong.live == 0:
             progress, moved_at = reached, now
         elif now - moved_at > beat.stall_s:

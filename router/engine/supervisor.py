@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from router.engine import heart, wire
@@ -47,7 +47,7 @@ class Rhythm:
     well for `healthy_s`. A file that crashes the child `crashes` times in a row while it loads is to blame itself.
     """
 
-    heartbeat: Heartbeat = Heartbeat()
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     load_s: float = 600.0
     first_pause_s: float = 0.2
     longest_pause_s: float = 30.0
@@ -161,6 +161,7 @@ class Supervisor:
                 return silence.result()
             return await death
         except asyncio.CancelledError:
+            death.cancel()
             await child.close()
             raise
         finally:

@@ -26,6 +26,11 @@ class Snapshot:
             return cls(path)
         return cls(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
+    @property
+    def exists(self) -> bool:
+        """True when there was a file."""
+        return self != Snapshot(self.path)
+
     async def outdated(self, poll_s: float, sleep: Sleep) -> None:
         """Return once the file is another one, or has come or gone."""
         while Snapshot.of(self.path) == self:
