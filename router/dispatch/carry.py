@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from router.backends.base import Backend
 from router.chat import ChatRequest, Chunk, Event
-from router.dispatch.clocks import timed
+from router.dispatch.clocks import TimedAnswer
 from router.dispatch.retry import Again, MoveOn, Stop, next_step
 from router.dispatch.trace import Fallback, OpenAttempt, Trace, outcome_of
 from router.errors import NoTargetAvailable, RouterError, StreamInterrupted
@@ -86,18 +86,20 @@ class _Course:
         """One attempt at the current target, timed and recorded."""
         target = self._plan[self._position]
         clock = self._effects.clock
+        answer = target.stream(request)
+        timed = TimedAnswer(answer, request, target.config.clocks, self._ends_at)
         with self._trace.attempt(target.config.name, clock) as self._open:
             try:
-                answer = target.stream(request)
-                timely = timed(answer, request, target.config.clocks, self._ends_at)
-                async with aclosing(answer), aclosing(timely):
-                    async for event in timely:
+                async with aclosing(answer):
+                    while (event := await timed.next()) is not None:
                         if self._open.ttft_s is None and isinstance(event, Chunk):
                             self._open.ttft_s = clock() - self._open.started
                             self._trace.served_by = target.config.name
                         yield event
             except RouterError as error:
                 raise self._seen_by_client(error) from error
+            finally:
+                timed.stop()
 
     def _seen_by_client(self, error: RouterError) -> RouterError:
         if not self.has_begun or isinstance(error, StreamInterrupted):
