@@ -15,17 +15,15 @@ from router.chat import ChatRequest, Event, Usage
 from router.config import Config, ModelConfig
 from router.engine import source, wire
 from router.engine.client import EngineClient
-from router.engine.gguf import Gguf, GgufError
+from router.engine.gguf import GgufError
 from router.engine.inspection import inspect
 from router.engine.location import SourceError, place
 from router.engine.progress import shown
-from router.engine.settings import Settings
+from router.engine.serving import settings_of
 from router.engine.supervisor import NotServableError, Plan, Rhythm, Supervisor
 from router.engine.watch import Snapshot
 from router.errors import RouterError, UpstreamRefused
 
-DEFAULT_CONTEXT = 8192  # where the policy file gives none: a model's own window can need more memory than there is
-FALLBACK_CONTEXT = 2048  # where the model does not say either
 COUNT_S = 5.0
 
 
@@ -146,19 +144,9 @@ class LocalBackend:
             header = await asyncio.to_thread(inspect, path)
         except GgufError as error:
             raise NotServableError(str(error), file) from error
-        context = window(self._config, header)
-        self._config = replace(self._config, context=context)
-        return Plan(
-            Settings(
-                socket="",
-                model=str(path),
-                context=context,
-                parallel=self._config.parallel,
-                queue=self._config.queue,
-                threads=self._config.threads,
-            ),
-            file,
-        )
+        settings = settings_of(self._config, header)
+        self._config = replace(self._config, context=settings.context)
+        return Plan(settings, file)
 
     async def _resolve(self, written: str) -> tuple[Path, Snapshot]:
         watched: Snapshot | None = None
@@ -185,9 +173,3 @@ class LocalBackend:
                 return await source.resolve(written, sha256, cache_dir, report)
             finally:
                 self._fetched = None
-
-
-def window(config: ModelConfig, header: Gguf) -> int:
-    """Tokens that one conversation may have: as configured, but never more than the model was trained for."""
-    trained = header.context or FALLBACK_CONTEXT
-    return min(config.context or DEFAULT_CONTEXT, trained)
