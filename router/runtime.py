@@ -12,6 +12,7 @@ import classifiers
 from classifiers import Classifier, Judgement
 from router import policy
 from router.backends.base import Backend
+from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
@@ -93,13 +94,17 @@ class Runtime:
 
     async def _facts(self, request: ChatRequest, headers: Mapping[str, str]) -> Facts:
         facts = facts_of(request, headers)
-        unsure = [
-            target
-            for target in self.targets.values()
-            if target.config.backend == "llama.cpp" and target.state().is_ready and needs_count(request, target.config)
-        ]
-        if not unsure:
+        local = [target for target in self.targets.values() if target.config.backend == "llama.cpp"]
+        if not local:
             return facts
+        unsure = [target for target in local if target.state().is_ready and needs_count(request, target.config)]
         counts = await asyncio.gather(*(target.count_tokens(request) for target in unsure))
         exact = {t.config.name: count for t, count in zip(unsure, counts, strict=True) if count is not None}
-        return facts.with_exact(exact)
+        return facts.measured(exact, {target.config.name: target.config.context for target in local})
+
+    def observe(self) -> None:
+        """Bring the gauges up to date; called when somebody looks at them."""
+        for name, target in self.targets.items():
+            if isinstance(target, LocalBackend):
+                self.metrics.observe_engine(name, target.stats())
+        self.metrics.observe_ledger(self.ledger.tally)

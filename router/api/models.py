@@ -37,14 +37,15 @@ def _entry(runtime: Runtime, name: str) -> dict[str, object]:
     entry: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": "shunt"}
     if isinstance(resolved, Policy):
         return entry | {"shunt": {"kind": "policy", "policy": resolved.name, "targets": list(runtime.config.tiers)}}
-    state = runtime.targets[resolved.name].state()
+    target = runtime.targets[resolved.name]
+    state = target.state()
     return entry | {
         "shunt": {
             "kind": "model",
             "backend": resolved.backend,
             "zone": resolved.zone,
             "can": sorted(resolved.can),
-            "context": resolved.context,
+            "context": target.config.context,
             "status": state.status,
             "status_reason": state.reason,
         }

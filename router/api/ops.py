@@ -25,7 +25,7 @@ async def readyz(request: Request) -> JSONResponse:
 async def metrics(request: Request) -> Response:
     """The registry in the form that the scraper asks for."""
     runtime: Runtime = request.app.state.runtime
-    runtime.observe_engines()
+    runtime.observe()
     body, media_type = runtime.metrics.render(request.headers.get("accept", ""))
     return Response(body, media_type=media_type)
 

@@ -9,19 +9,21 @@ class Facts:
     """What is known of a request without reading its meaning.
 
     `needs` uses the vocabulary of `can`. `prompt_tokens` is an upper estimate for the whole prompt; `exact_tokens`
-    overrides it for the targets that could count (in their own tokenizer). `headers` has lower-case names.
+    overrides it for the targets that could count (in their own tokenizer), and `windows` overrides the configured
+    context of the targets that know their own. `headers` has lower-case names.
     """
 
     headers: Mapping[str, str]
     needs: frozenset[str]
     prompt_tokens: int
     exact_tokens: Mapping[str, int] = field(default_factory=dict)
+    windows: Mapping[str, int] = field(default_factory=dict)
     turns: int = 1
     side_call: str | None = None
 
-    def with_exact(self, counts: Mapping[str, int]) -> "Facts":
-        """The same facts with the tokens that some targets counted themselves."""
-        return replace(self, exact_tokens=counts)
+    def measured(self, exact_tokens: Mapping[str, int], windows: Mapping[str, int]) -> "Facts":
+        """The same facts with what some targets counted and know themselves."""
+        return replace(self, exact_tokens=exact_tokens, windows=windows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,9 @@ def _veto_of(guard: Guard, model: ModelConfig, facts: Facts) -> Veto | None:
     if lacks:
         return Veto(model.name, guard.id, "needs", f"cannot do {', '.join(lacks)}", lacks[0])
     tokens = facts.exact_tokens.get(model.name, facts.prompt_tokens)
-    if "context" in guard.require and 0 < model.context <= tokens:
-        return Veto(model.name, guard.id, "context", f"maximum context length is {model.context} tokens, got {tokens}")
+    window = facts.windows.get(model.name, model.context)
+    if "context" in guard.require and 0 < window <= tokens:
+        return Veto(model.name, guard.id, "context", f"maximum context length is {window} tokens, got {tokens}")
     return None
 
 
