@@ -1,0 +1,35 @@
+"""Sums of two numbers of one or two digits."""
+
+import random
+import zlib
+
+from router.builtin.recipe import grammar, wording
+from router.builtin.recipe.example import Turn
+from router.builtin.recipe.grammar import Split
+
+_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty"
+).split()
+
+
+def turn(rng: random.Random, split: Split) -> Turn:
+    """Return a sum; one pair of numbers in ten belongs to the held-out split alone."""
+    first, second = _pair(rng)
+    while _is_held(first, second) != (split == "held"):
+        first, second = _pair(rng)
+    in_words = max(first, second) <= 20 and rng.random() < 0.15
+    left, right = (_WORDS[first], _WORDS[second]) if in_words else (str(first), str(second))
+    prompt = grammar.load("instruction").expand("sum", rng, split, {"a": left, "b": right})
+    return Turn("sum", wording.ask(prompt, rng), str(first + second))
+
+
+def _pair(rng: random.Random) -> tuple[int, int]:
+    if rng.random() < 0.25:
+        return rng.randint(0, 9), rng.randint(0, 9)
+    return rng.randint(0, 99), rng.randint(0, 99)
+
+
+def _is_held(first: int, second: int) -> bool:
+    low, high = sorted((first, second))
+    return zlib.crc32(f"{low}+{high}".encode()) % 10 == 0
