@@ -1,0 +1,87 @@
+"""The closed sets of label values: whatever a client sends, the number of series stays the same."""
+
+from collections.abc import Iterable
+from typing import TypeAlias, get_args
+
+from router.config import Config, ModelConfig
+from router.dispatch.trace import AttemptOutcome, End
+from router.errors import BadRequest, RouterError
+from router.policy.routes import ASKED, DIRECT
+
+Labels: TypeAlias = frozenset[str]
+
+OTHER = "other"
+ROUTES = frozenset({"chat"})
+TOKEN_TYPES = frozenset({"input", "output"})
+# What the money was spent on: an answer that was delivered whole, or one that was not.
+COST_KINDS = frozenset({"answer", "unfinished"})
+ERROR_TYPES = frozenset({"", "error", "interrupted", "client_gone"})
+STATUSES = frozenset(
+    map(str, (200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504))
+)
+FAILURES = frozenset(
+    {"ValueError", "UnicodeError", "ArithmeticError", "FloatingPointError", "OverflowError", "ZeroDivisionError"}
+    | {"LookupError", "IndexError", "KeyError", "TypeError"}
+)
+
+_REASONS = {
+    "context_length_exceeded": "context",
+    "forbidden": "auth",
+    "guard_refused": "guard",
+    "headers_too_large": "header",
+    "internal_error": "defect",
+    "invalid_api_key": "auth",
+    "invalid_json": "json",
+    "method_not_allowed": "path",
+    "model_not_found": "model",
+    "no_target_available": "no_target",
+    "not_found": "path",
+    "overloaded": "overload",
+    "request_too_large": "size",
+    "unknown_field": "field",
+    "unsupported_media_type": "type",
+}
+REASONS = frozenset({*_REASONS.values(), "schema"})
+
+
+def reason_of(error: RouterError) -> str:
+    """Why a request was refused before it was accepted, in one word."""
+    return _REASONS.get(error.code, "schema" if isinstance(error, BadRequest) else OTHER)
+
+
+def words_of(literal: object) -> Labels:
+    """The values of a `Literal`, or of a union of them."""
+    words: set[str] = set()
+    for argument in get_args(literal):
+        words |= {argument} if isinstance(argument, str) else words_of(argument)
+    return frozenset(words)
+
+
+OUTCOMES = words_of(AttemptOutcome)
+ENDS = words_of(End)
+FALLBACK_REASONS = OUTCOMES | {"not_ready"}
+
+
+def targets(config: Config) -> Labels:
+    """Every model of the file."""
+    return frozenset(config.models)
+
+
+def policies(config: Config) -> Labels:
+    """Every policy, and the word that stands for none."""
+    return frozenset({*config.policies, DIRECT})
+
+
+def rules(config: Config) -> Labels:
+    """Every rule id, and the word that stands for none."""
+    return frozenset({ASKED, *(rule.id for policy in config.policies.values() for rule in policy.select)})
+
+
+def providers(models: Iterable[ModelConfig]) -> dict[str, str]:
+    """Who serves each target, in OpenTelemetry's sense: litellm's prefix where there is one, otherwise the backend."""
+    return {model.name: _provider(model) for model in models}
+
+
+def _provider(model: ModelConfig) -> str:
+    prefix, slash, _ = (model.model or "").partition("/")
+    return prefix if model.backend == "litellm" and slash else model.backend

@@ -1,0 +1,293 @@
+"""Every metric, declared once, and the verbs that move them.
+
+Names and buckets of the `gen_ai_*` histograms are OpenTelemetry's semantic conventions for generative AI, in Prometheus
+form: `gen_ai_request_model` is what the client asked for (a policy, or a model by name), `gen_ai_response_model` the
+target that answered.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from router import __version__
+from router.backends.local import EngineStats
+from router.config import Config
+from router.dispatch.trace import Trace
+from router.errors import RouterError
+from router.ledger.record import UsageRecord
+from router.ledger.tally import Tally
+from router.policy.decision import Decision
+from router.policy.routes import DIRECT
+from router.telemetry import labels
+from router.telemetry.family import Family
+
+TOKEN_BUCKETS = tuple(4.0**power for power in range(14))
+DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))
+TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+# Below OpenTelemetry's first bound there are three more: a small model on this machine is faster than that.
+PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+DECISION_BUCKETS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.1)
+SCORE_BUCKETS = tuple(step / 20 for step in range(1, 21))
+
+GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")
+
+
+class Metrics:
+    """The registry of one application."""
+
+    def __init__(self, config: Config) -> None:
+        # Off: a second set of series that says when each one began. Nothing here reads it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._providers = labels.providers(config.models.values())
+        for declare in (self._declare_requests, self._declare_decisions, self._declare_money, self._declare_gen_ai):
+            declare(config)
+        self._engines = Engines()
+        self._books = Books()
+        for collector in (self._engines, self._books):
+            self.registry.register(collector)
+        ProcessCollector(registry=self.registry)
+        Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
+
+    def _declare_requests(self, config: Config) -> None:
+        targets = labels.targets(config)
+        self._requests = self._counter(
+            "shunt_requests_total",
+            "Requests answered or refused; the refused ones have the route other.",
+            {"route": labels.ROUTES, "target": targets, "status": labels.STATUSES},
+        )
+        self._rejected = self._counter(
+            "shunt_rejected_total", "Requests refused before they were accepted.", {"reason": labels.REASONS}
+        )
+        self._attempts = self._counter(
+            "shunt_attempts_total", "Requests sent to targets.", {"target": targets, "outcome": labels.OUTCOMES}
+        )
+        self._fallbacks = self._counter(
+            "shunt_fallbacks_total",
+            "Times one target took over from another.",
+            {"from": targets, "to": targets, "reason": labels.FALLBACK_REASONS},
+        )
+        self._streams = self._counter(
+            "shunt_streams_total", "Streams that began, by how they ended.", {"target": targets, "end": labels.ENDS}
+        )
+        self._inflight = Gauge("shunt_inflight", "Accepted requests under way.", registry=self.registry)
+
+    def _declare_decisions(self, config: Config) -> None:
+        self._decisions = self._counter(
+            "shunt_decisions_total",
+            "Decisions by what made them.",
+            {"policy": labels.policies(config), "rule": labels.rules(config), "target": labels.targets(config)},
+        )
+        self._decision_seconds = self._histogram(
+            "shunt_decision_seconds", "Time from a validated request to its decision.", DECISION_BUCKETS, {}
+        )
+        self._score = self._histogram(
+            "shunt_score",
+            "The classifier's score: 0 the small model is surely good enough, 1 surely not.",
+            SCORE_BUCKETS,
+            {},
+        )
+        self._classifier_failures = self._counter(
+            "shunt_classifier_failures_total", "Prompts that could not be judged.", {"kind": labels.FAILURES}
+        )
+
+    def _declare_money(self, config: Config) -> None:
+        targets = labels.targets(config)
+        self._cost = self._counter(
+            "shunt_cost_usd_total", "US dollars spent on tokens.", {"model": targets, "kind": labels.COST_KINDS}
+        )
+        self._baseline = self._counter(
+            "shunt_baseline_cost_usd_total",
+            "What the largest target would have cost, for the requests whose own cost is known too.",
+            {},
+        )
+        self._price_unknown = self._counter(
+            "shunt_price_unknown_total", "Requests whose cost nobody knows.", {"model": targets}
+        )
+
+    def _declare_gen_ai(self, config: Config) -> None:
+        targets = labels.targets(config)
+        common = {
+            "gen_ai_operation_name": labels.ROUTES,
+            "gen_ai_provider_name": frozenset(self._providers.values()),
+            "gen_ai_request_model": labels.policies(config) | targets,
+            "gen_ai_response_model": targets,
+        }
+        self._tokens = self._histogram(
+            "gen_ai_client_token_usage",
+            "Tokens read and written by a request.",
+            TOKEN_BUCKETS,
+            {**common, "gen_ai_token_type": labels.TOKEN_TYPES},
+        )
+        self._duration = self._histogram(
+            "gen_ai_client_operation_duration_seconds",
+            "Duration of a request.",
+            DURATION_BUCKETS,
+            {**common, "error_type": labels.ERROR_TYPES},
+        )
+        self._ttft = self._histogram(
+            "gen_ai_server_time_to_first_token_seconds", "Time to a stream's first token.", TTFT_BUCKETS, common
+        )
+        self._per_token = self._histogram(
+            "gen_ai_server_time_per_output_token_seconds",
+            "Time for each token of a stream after its first.",
+            PER_TOKEN_BUCKETS,
+            common,
+        )
+
+    def _counter(self, name: str, words: str, allowed: Mapping[str, labels.Labels]) -> Family[Counter]:
+        return Family(Counter(name, words, allowed, registry=self.registry), allowed.values())
+
+    def _histogram(
+        self, name: str, words: str, buckets: tuple[float, ...], allowed: Mapping[str, labels.Labels]
+    ) -> Family[Histogram]:
+        return Family(Histogram(name, words, allowed, buckets=buckets, registry=self.registry), allowed.values())
+
+    def request_rejected(self, error: RouterError) -> None:
+        """A request was refused before it was accepted."""
+        self._rejected(labels.reason_of(error)).inc()
+        self._requests(labels.OTHER, labels.OTHER, str(error.status)).inc()
+
+    def decided(self, decision: Decision, seconds: float) -> None:
+        """A decision took `seconds`."""
+        self._decisions(decision.policy, decision.rule, decision.target).inc()
+        self._decision_seconds().observe(seconds)
+        if decision.score is not None:
+            self._score().observe(decision.score)
+
+    def classifier_failed(self, kind: str) -> None:
+        """The classifier could not judge a prompt; `kind` is the error's type."""
+        self._classifier_failures(kind).inc()
+
+    def inflight(self) -> AbstractContextManager[None]:
+        """Count a request as under way while the block runs."""
+        return self._inflight.track_inprogress()
+
+    def finished(self, record: UsageRecord, trace: Trace) -> None:
+        """An accepted request ended, one way or another."""
+        self._requests(record.route, record.target, str(record.status)).inc()
+        for attempt in trace.attempts:
+            self._attempts(attempt.target, attempt.outcome).inc()
+        for fallback in trace.fallbacks:
+            self._fallbacks(fallback.source, fallback.to, fallback.reason).inc()
+        if record.stream and record.ttft_s is not None and trace.end is not None:
+            self._streams(record.target, trace.end).inc()
+        self._count_money(record)
+        self._count_gen_ai(record)
+
+    def _count_money(self, record: UsageRecord) -> None:
+        if record.cost_usd is None:
+            self._price_unknown(record.target).inc()
+            return
+        self._cost(record.target, "answer" if record.outcome == "ok" else "unfinished").inc(record.cost_usd)
+        if record.baseline_usd is not None:
+            self._baseline().inc(record.baseline_usd)
+
+    def _count_gen_ai(self, record: UsageRecord) -> None:
+        asked = record.target if record.policy == DIRECT else record.policy
+        common = (record.route, self._providers.get(record.target, ""), asked, record.target)
+        self._tokens(*common, "input").observe(record.prompt_tokens)
+        self._tokens(*common, "output").observe(record.completion_tokens)
+        self._duration(*common, "" if record.outcome == "ok" else record.outcome).observe(record.latency_s)
+        if not record.stream or record.ttft_s is None:
+            return
+        self._ttft(*common).observe(record.ttft_s)
+        if record.outcome == "ok" and record.completion_tokens > 1:
+            seconds = (record.latency_s - record.ttft_s) / (record.completion_tokens - 1)
+            self._per_token(*common).observe(seconds)
+
+    def observe_engine(self, target: str, stats: EngineStats) -> None:
+        """How busy the engine of a local target is now."""
+        self._engines.stats[target] = stats
+
+    def observe_ledger(self, tally: Tally) -> None:
+        """What has become of the usage records up to now."""
+        self._books.tally = tally
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """The registry and its media type: OpenMetrics where the scraper's `accept` names it, otherwise plain text."""
+        # The library's own negotiation fails on a version that is no number, and echoes it.
+        if "application/openmetrics-text" in accept:
+            body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return body, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class Engines(Collector):
+    """The engines' own figures, as they were last observed."""
+
+    def __init__(self) -> None:
+        self.stats: dict[str, EngineStats] = {}
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: what there is depends on the local models."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each figure, one series for each local model."""
+        queue = GaugeMetricFamily("shunt_queue_depth", "Requests that wait for their turn.", labels=["target"])
+        wait = GaugeMetricFamily(
+            "shunt_engine_wait_seconds", "How long a request that came now would wait.", labels=["target"]
+        )
+        restarts = CounterMetricFamily(
+            "shunt_local_restarts", "Times an engine ended and was started again.", labels=["target"]
+        )
+        for target, stats in self.stats.items():
+            queue.add_metric([target], stats.queued)
+            wait.add_metric([target], stats.wait_ms / 1000)
+            restarts.add_metric([target], stats.restarts_total)
+        yield from (queue, wait, restarts)
+        yield from self._gauges()
+        yield from self._counters()
+
+    def _gauges(self) -> Iterator[Metric]:
+        for name, words in ENGINE_GAUGES.items():
+            family = GaugeMetricFamily(f"shunt_engine_{name}", words, labels=["target"])
+            for target, stats in self.stats.items():
+                family.add_metric([target], getattr(stats, name))
+            yield family
+
+    def _counters(self) -> Iterator[Metric]:
+        for name, words in ENGINE_COUNTERS.items():
+            family = CounterMetricFamily(f"shunt_engine_{name}", words, labels=["target"])
+            for target, stats in self.stats.items():
+                family.add_metric([target], getattr(stats, f"{name}_total"))
+            yield family
+
+
+ENGINE_GAUGES = {
+    "live": "Sequences that are generated now.",
+    "kv_used": "Cells of the key-value cache that are in use.",
+    "kv_size": "Cells of the key-value cache.",
+    "tokens_per_s": "Recent rate of generated tokens.",
+}
+ENGINE_COUNTERS = {
+    "prompt_tokens": "Prompt tokens, cached ones included; restarts with the engine.",
+    "cached_tokens": "Prompt tokens that were in the prefix cache; restarts with the engine.",
+    "completion_tokens": "Generated tokens; restarts with the engine.",
+    "preempted": "Sequences put back into the queue for want of memory; restarts with the engine.",
+}
+
+
+class Books(Collector):
+    """What became of the usage records."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def describe(self) -> list[Metric]:
+        """The one family, empty."""
+        return [CounterMetricFamily("shunt_usage_records", "", labels=["outcome"])]
+
+    def collect(self) -> Iterator[Metric]:
+        """Records written to the journal, dropped, moved to the store, and journal lines that could not be read."""
+        family = CounterMetricFamily("shunt_usage_records", "Usage records by what became of them.", labels=["outcome"])
+        for outcome in ("written", "dropped", "stored", "unreadable"):
+            family.add_metric([outcome], getattr(self.tally, outcome))
+        yield family
