@@ -1,7 +1,9 @@
 """What a person sees when the router starts: the address, the models, the policy, and lines to paste."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from router import __version__
 from router.runtime import Runtime
@@ -16,29 +18,33 @@ def show(runtime: Runtime, console: Console | None = None) -> None:
     base = f"http://{server.host if ':' not in server.host else f'[{server.host}]'}:{server.port}"
     source = runtime.config.path or "the built-in default (`shunt init` writes it to shunt.yaml)"
     console.print(f"\n[bold]Shunt {__version__}[/bold]  {base}", highlight=False)
-    console.print(f"policy   {source}", highlight=False, markup=False, soft_wrap=True)
-    console.print(_models(runtime))
+    console.print(f"config   {source}", highlight=False, markup=False, soft_wrap=True)
+    for line in (*_models(runtime), *_policies(runtime)):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(_pasteable(base), highlight=False, markup=False, soft_wrap=True)
 
 
-def _models(runtime: Runtime) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 3, 0, 0))
+def _models(runtime: Runtime) -> Iterator[str]:
+    width = max(map(len, runtime.targets))
     for name, target in runtime.targets.items():
         state, model = target.state(), target.config
-        what = model.source or model.model or model.base_url or ""
-        status = f"[{COLOURS[state.status]}]{state.status}[/]"
-        table.add_row("model", name, model.zone, model.backend, what, status, state.reason or "")
+        what = model.source or " ".join(part for part in (model.model, model.base_url) if part)
+        status = f"[{COLOURS[state.status]}]{state.status:8}[/]"
+        parts = (f"model    {name:{width}}  {status} {model.zone:6}", what, state.reason or "")
+        yield "  ".join(part if part.startswith("model") else escape(part) for part in parts if part)
+
+
+def _policies(runtime: Runtime) -> Iterator[str]:
     for policy in runtime.config.policies.values():
-        rules = " > ".join(rule.id for rule in policy.select)
-        table.add_row("policy", policy.name, "", "", rules, "", "")
-    return table
+        yield f"policy   {policy.name}: {escape(', then '.join(rule.id for rule in policy.select))}"
 
 
 def _pasteable(base: str) -> str:
     return f"""
-curl     curl {base}/v1/chat/completions -H 'content-type: application/json' \\
-           -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
-openai   OpenAI(base_url="{base}/v1", api_key="unused").chat.completions.create(model="auto", ...)
-env      export OPENAI_BASE_URL={base}/v1
-why      shunt route "Prove that there are infinitely many primes."      metrics  {base}/metrics
+curl       curl {base}/v1/chat/completions -H 'content-type: application/json' \\
+             -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+openai     OpenAI(base_url="{base}/v1", api_key="unused").chat.completions.create(model="auto", ...)
+anthropic  export ANTHROPIC_BASE_URL={base}   # this version does not serve /v1/messages yet
+why        shunt route "Prove that there are infinitely many primes."
+metrics    {base}/metrics
 """

@@ -6,7 +6,7 @@ bounded by `STREAM_BYTES`; a reader that falls further behind loses its stream, 
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from router.engine import wire
 from router.errors import (
@@ -175,8 +175,8 @@ class EngineClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The child has connected."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream socket has no other kind
-        self._transport = transport
+        # Not isinstance: uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         if self._on_connected is not None:
             self._on_connected(self)
 
