@@ -65,7 +65,7 @@ def _fit(model: Decoder, words: Vocabulary, plan: Plan, folder: Path) -> None:
     started, seen, smooth = time.monotonic(), 0, 0.0
     for number, (batch, progress) in enumerate(_paced(words, plan)):
         loss = _loss(model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step(_schedule(progress))
         seen += batch.inputs.numel()
         smooth += (loss.item() - smooth) * max(0.02, 1 / (number + 1))

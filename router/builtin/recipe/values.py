@@ -4,20 +4,17 @@ import random
 
 from router.builtin.recipe import grammar
 
-_ONSETS = "b br c ch d dr f fl g gr h j k kl l m n p pr r s sh st t th tr v w z".split(" ")
-_VOWELS = "a e i o u ai ea ie oo ou a e i o u".split(" ")
-_CODAS = "n r l s m nd rt ck x th ss ll n r l".split(" ")
-_PLACE_ENDS = "ton ville burg ham ford stad field port grad berg mouth by wick dorf ia".split(" ")
-_MONTHS = "January February March April May June July August September October November December".split(" ")
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(" ")
-_UNITS = "euros dollars pounds euros dollars pounds francs yen rupees kroner cents pesos EUR USD GBP CHF zloty".split(" ")
+_MONTHS = grammar.load("lexicon").words("month")
+_DAYS = grammar.load("lexicon").words("day")
+_UNITS = grammar.load("lexicon").words("unit")
 
 
 def invented(rng: random.Random) -> str:
     """Return a made-up capitalised word of one to three syllables."""
+    words = grammar.load("lexicon")
     syllables = rng.choice([1, 2, 2, 2, 3])
-    text = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(syllables))
-    return (text + rng.choice(_CODAS) if rng.random() < 0.6 else text).capitalize()
+    text = "".join(rng.choice(words.words("onset")) + rng.choice(words.words("vowel")) for _ in range(syllables))
+    return (text + rng.choice(words.words("coda")) if rng.random() < 0.6 else text).capitalize()
 
 
 def name(rng: random.Random) -> str:
@@ -41,7 +38,7 @@ def place(rng: random.Random) -> str:
     if draw < 0.7:
         return rng.choice(grammar.load("lexicon").words("place"))
     if draw < 0.9:
-        return invented(rng) + rng.choice(_PLACE_ENDS)
+        return invented(rng) + rng.choice(grammar.load("lexicon").words("place_end"))
     prefix = rng.choice(["New", "San", "Port", "Saint", "North", "South", "Lake", "Mount", "East", "West"])
     return f"{prefix} {invented(rng)}"
 
@@ -71,8 +68,13 @@ def relative_date(rng: random.Random) -> str:
     return rng.choice(
         (
             rng.choice(["tomorrow", "yesterday", "today", "tonight"]),
-            rng.choice(["next", "last", "this", "every"]) + " " + rng.choice([*_DAYS, "week", "month", "year", "weekend"]),
-            rng.choice(["two", "three", "five", "ten", "2", "4"]) + " " + rng.choice(["days", "weeks", "years"]) + " ago",
+            rng.choice(["next", "last", "this", "every"])
+            + " "
+            + rng.choice([*_DAYS, "week", "month", "year", "weekend"]),
+            rng.choice(["two", "three", "five", "ten", "2", "4"])
+            + " "
+            + rng.choice(["days", "weeks", "years"])
+            + " ago",
             "in " + rng.choice(["two", "three", "six", "3", "10"]) + " " + rng.choice(["days", "weeks", "months"]),
             rng.choice(["next", "last", "this"]) + " " + rng.choice(["spring", "summer", "autumn", "winter", *_MONTHS]),
         )

@@ -9,6 +9,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 SPACE = "\u2581"
 SPECIAL = ("<unk>", "<s>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
@@ -94,7 +95,7 @@ class Vocabulary:
 
 
 def _neighbours(parts: Sequence[str]) -> Iterable[tuple[int, tuple[str, str]]]:
-    return enumerate(zip(parts, parts[1:], strict=False))
+    return enumerate(pairwise(parts))
 
 
 def learn(texts: Iterable[str], size: int) -> Vocabulary:
@@ -141,8 +142,8 @@ def _account(
     pairs: "Counter[tuple[str, str]]",
     places: dict[tuple[str, str], set[int]],
 ) -> set[tuple[str, str]]:
-    found = set(zip(word, word[1:], strict=False))
-    for pair in zip(word, word[1:], strict=False):
+    found = set(pairwise(word))
+    for pair in pairwise(word):
         pairs[pair] += weight
     for pair in found:
         places.setdefault(pair, set()).add(number)

@@ -7,10 +7,7 @@ from router.builtin.recipe import grammar, wording
 from router.builtin.recipe.example import Turn
 from router.builtin.recipe.grammar import Split
 
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-).split()
+_WORDS = grammar.load("lexicon").words("count_word")
 
 
 def turn(rng: random.Random, split: Split) -> Turn:
