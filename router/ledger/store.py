@@ -71,7 +71,7 @@ records = Table(
     Column("ttft_s", Float),
     Column("attempts", String, nullable=False),
     UniqueConstraint("journal", "position"),
-    Index("records_by_day", "day"),
+    Index("records_by_time", "at"),
 )
 progress = Table(
     "progress",

@@ -1,0 +1,16 @@
+"""The columns that a report can group by."""
+
+from enum import StrEnum
+
+
+class By(StrEnum):
+    """What records can be grouped by; days are days of UTC."""
+
+    DAY = "day"
+    MODEL = "model"
+    TARGET = "target"
+    POLICY = "policy"
+    RULE = "rule"
+    REASON = "reason"
+    TASK = "task"
+    OUTCOME = "outcome"
