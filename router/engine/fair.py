@@ -30,11 +30,11 @@ class FairQueue:
         self._lines[caller].append(sequence)
 
     def give_back(self, sequence: Sequence) -> None:
-        """A preempted sequence goes before everyone: its stream is already running."""
+        """A sequence that lost its place goes before everyone: its stream is already running."""
         self._returned.appendleft(sequence)
 
     def candidates(self) -> Iterator[Sequence]:
-        """The preempted, then the head of each line, least served caller first."""
+        """Those given back, then the head of each line, least served caller first."""
         yield from tuple(self._returned)
         for caller in sorted(self._lines, key=lambda name: self._served[name]):
             yield self._lines[caller][0]

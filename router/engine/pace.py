@@ -4,14 +4,21 @@ Learned from the steps themselves: the time of a step that only writes, and what
 """
 
 from dataclasses import dataclass
+from typing import Final
 
-MAX_STRETCH = 2.4
+MAX_STRETCH: Final = 2.4
 """A mixed step may take this many times a writing step; the promise is that no gap is over 3 times the median."""
 
-MAX_STEP_S = 0.5
-"""With nobody writing, a step still ends soon enough for a cancel or a new request to be seen."""
+MAX_STEP_S: Final = 0.2
+"""With nobody to be disturbed, a step still ends soon enough for a cancel or a new request to be seen."""
 
-_WEIGHT = 0.2
+YOUNG_TOKENS: Final = 8
+"""Streams that began a moment ago have no rhythm to break: in a burst, the prompts beside them come first."""
+
+FIRST_CHUNK: Final = 32
+"""Prompt tokens in a step before anything has been learned."""
+
+_WEIGHT: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -29,14 +36,15 @@ class Pace:
             extra = seconds - self.writing_s if writers else seconds
             self.prompt_token_s = _blend(self.prompt_token_s, extra / prompt_tokens)
 
-    def allowance(self, writers: int, most: int) -> int:
-        """Prompt tokens for the next step, at most `most`; the batch is rounded to rows of four, which kernels like."""
+    def allowance(self, writers: int, oldest: int, most: int) -> int:
+        """Prompt tokens for the next step, at most `most`; the longest-running of the writers has written `oldest`."""
         if not self.prompt_token_s:
-            return min(most, 32) if writers else most
-        budget_s = (MAX_STRETCH - 1) * self.writing_s if writers and self.writing_s else MAX_STEP_S
-        tokens = int(budget_s / self.prompt_token_s)
-        rounded = (tokens + writers) // 4 * 4 - writers
-        return max(min(rounded, most), min(most, 4))
+            return min(most, FIRST_CHUNK)
+        is_settled = writers and oldest > YOUNG_TOKENS and self.writing_s
+        budget_s = (MAX_STRETCH - 1) * self.writing_s if is_settled else MAX_STEP_S
+        # Rows of four suit the kernels of the usual quantizations.
+        tokens = int(budget_s / self.prompt_token_s) // 4 * 4
+        return max(min(tokens, most), min(most, 4))
 
 
 def _blend(old: float, new: float) -> float:

@@ -1,24 +1,27 @@
 """What goes into the next batch. Pure: no clock, no llama.cpp, no sampling; the only effects are `prefix.Memory`'s.
 
     plan():   admit  ->  one token for each stream that is writing  ->  prompt chunks in what room is left
-    settle(): the batch was decoded; what was planned is now read
+    settle(): the batch was decoded; charge it to the callers and learn its pace
 
-A sequence waits, is live (holds a strip of the attention memory and a place among `parallel`), or is over. When the
-memory is full, retired strips go first, then the youngest live sequence returns to the head of the line with what it
-has written so far, and is read again later: its stream pauses and loses nothing.
+A sequence waits, is live (holds a slot, a whole window of the attention memory), or is over.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from router.engine.fair import FairQueue
 from router.engine.pace import Pace
-from router.engine.prefix import Memory, PrefixCache, Strip, Tokens, common
+from router.engine.prefix import Memory, PrefixCache, Tokens, common
 from router.engine.sequence import Phase, Sequence
 
 WORTH_WAITING: Final = 32
 """A prompt waits for a neighbour that is reading the same prefix when that saves at least this many tokens."""
+
+WORTH_MOVING: Final = 16
+"""A stream is moved beside the others only when it has at least this many tokens to go."""
+
+MOVABLE_TOKENS: Final = 4096
+"""A move exchanges two windows' contents; over this many tokens it would be felt."""
 
 
 class QueueFullError(Exception):
@@ -31,13 +34,13 @@ class QueueFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds: live sequences, waiting ones, cells of attention memory, slots, tokens in a batch."""
+    """Bounds: live sequences, waiting ones, slots (windows of attention memory), tokens in a batch, the vault's size."""
 
     parallel: int
     queue: int
-    cells: int
     slots: int
     batch: int
+    vault_bytes: int = 0
     share_prefixes: bool = True
 
 
@@ -63,14 +66,15 @@ class Feed:
 
 
 class Scheduler:
-    """Admission, batches, preemption and the wait estimate."""
+    """Admission, batches and the wait estimate."""
 
     def __init__(self, memory: Memory, limits: Limits) -> None:
         self.limits: Final = limits
-        self.cache: Final = PrefixCache(memory, limits.cells, limits.slots, keep=limits.share_prefixes)
+        self.cache: Final = PrefixCache(
+            memory, limits.slots, vault_bytes=limits.vault_bytes, keep=limits.share_prefixes
+        )
         self.pace: Final = Pace()
         self.live: Final[list[Sequence]] = []
-        self.preempted_total = 0
         self._queue: Final = FairQueue()
         self._service_s = 0.0
 
@@ -81,7 +85,7 @@ class Scheduler:
 
     @property
     def has_work(self) -> bool:
-        """True when `plan` may have something to do."""
+        """True when `plan` has something to do."""
         return bool(self.live) or bool(self._queue)
 
     def submit(self, sequences: list[Sequence]) -> None:
@@ -96,33 +100,25 @@ class Scheduler:
         """The sequence is complete or cancelled, wherever it is: its place is free at once, its prefix is kept."""
         if sequence.phase is Phase.WAITING:
             self._queue.remove(sequence)
-        elif sequence.phase is Phase.LIVE and sequence.strip is not None:
+        elif sequence.slot is not None:
             self.live.remove(sequence)
-            self.cache.retire(sequence.strip)
-        sequence.phase, sequence.strip = Phase.OVER, None
+            self.cache.retire(sequence.slot)
+        sequence.phase, sequence.slot = Phase.OVER, None
         self._queue.settle({other.caller for other in self.live})
 
     def plan(self) -> list[Feed]:
-        """The next batch; empty when there is nothing to do."""
+        """The next batch, writers first in the order of their slots; empty when there is nothing to do."""
         self._admit()
-        feeds = self._batch()
-        while not feeds and self._preempt():
-            feeds = self._batch()
-        return feeds
+        self._close_ranks()
+        writers = [sequence for sequence in self.live if sequence.is_writing]
+        feeds = [feed for sequence in writers if (feed := self._feed(sequence, 1))]
+        feeds.sort(key=lambda feed: feed.slot)
+        return feeds + self._reading(writers)
 
-    def _batch(self) -> list[Feed]:
-        feeds = [feed for sequence in tuple(self.live) if (feed := self._writing(sequence))]
-        # A preemption may have taken back one that was planned already.
-        feeds = [feed for feed in feeds if feed.sequence.phase is Phase.LIVE]
-        return feeds + self._reading(len(feeds))
-
-    def settle(self, feeds: Iterable[Feed]) -> None:
-        """The batch was decoded: account for it."""
+    def settle(self, feeds: list[Feed], seconds: float) -> None:
+        """The batch was decoded in `seconds`: charge the callers, and learn the pace for the next chunks."""
         for feed in feeds:
             self._queue.charge(feed.sequence.caller, feed.count)
-
-    def observe(self, feeds: list[Feed], seconds: float) -> None:
-        """How long the step took, for the pace of prompt chunks."""
         writers = sum(feed.is_writing for feed in feeds)
         self.pace.observe(sum(feed.count for feed in feeds) - writers, writers, seconds)
 
@@ -138,7 +134,7 @@ class Scheduler:
     def lose_memory(self) -> None:
         """The real memory was lost: every live sequence returns to the line and is read again from its first token."""
         for sequence in reversed(self.live):
-            sequence.strip, sequence.phase = None, Phase.WAITING
+            sequence.slot, sequence.phase = None, Phase.WAITING
             self._queue.give_back(sequence)
         self.live.clear()
         self.cache.forget_all()
@@ -149,25 +145,18 @@ class Scheduler:
                 return
 
     def _try_admit(self, sequence: Sequence) -> bool:
-        source = self.cache.match(sequence.tokens, sequence.group)
-        if self._is_being_read(sequence, source[0]):
+        match = self.cache.match(sequence.tokens, sequence.group)
+        if self._is_being_read(sequence, match.length):
             return False
-        # What the live ones still have to read is spoken for, and each writes on.
-        needed = sequence.length - source[0] + sum(other.pending + 1 for other in self.live)
-        if self.live and not self.cache.make_room(needed, besides=source[1]):
-            return False
-        strip = self.cache.open(sequence.room, source, sequence.group)
-        if strip is None:
+        slot = self.cache.open(sequence.room, match, sequence.group)
+        if slot is None:
             return False
         self._queue.remove(sequence)
-        self._start(sequence, strip)
-        return True
-
-    def _start(self, sequence: Sequence, strip: Strip) -> None:
-        sequence.strip, sequence.phase = strip, Phase.LIVE
+        sequence.slot, sequence.phase = slot, Phase.LIVE
         if not sequence.started:
-            sequence.reused = strip.length
+            sequence.reused = slot.length
         self.live.append(sequence)
+        return True
 
     def _is_being_read(self, sequence: Sequence, known: int) -> bool:
         """True when a live neighbour is about to have read much more of the same prefix than anyone has now."""
@@ -180,33 +169,25 @@ class Scheduler:
             for other in self.live
         )
 
-    def _writing(self, sequence: Sequence) -> Feed | None:
-        if not sequence.is_writing or sequence.strip is None:
-            return None
-        while not self.cache.make_room(1):
-            if not self._preempt():
-                return None
-            if sequence.phase is not Phase.LIVE:
-                return None
-        return self._feed(sequence, sequence.strip, 1)
+    def _close_ranks(self) -> None:
+        """Move one stream into the gap between others: llama.cpp batches neighbouring slots, and only those, together."""
+        numbers = sorted(sequence.slot.number for sequence in self.live if sequence.slot)
+        if len(numbers) < 2 or numbers[-1] - numbers[0] == len(numbers) - 1:
+            return
+        last = next(one for one in self.live if one.slot and one.slot.number == numbers[-1])
+        gaps = [slot for slot in self.cache.idle() if numbers[0] < slot.number < numbers[-1]]
+        gap = min(gaps, key=lambda slot: slot.length, default=None)
+        if gap is None or last.slot is None or last.limit - last.length < WORTH_MOVING:
+            return
+        if last.slot.length + gap.length <= MOVABLE_TOKENS:
+            self.cache.swap(last.slot, gap)
 
-    def _preempt(self) -> bool:
-        """Send the youngest live sequence back to the line; False when there is only one."""
-        if len(self.live) < 2:
-            return False
-        victim = self.live.pop()
-        if victim.strip is not None:
-            self.cache.abandon(victim.strip)
-        victim.strip, victim.phase = None, Phase.WAITING
-        self._queue.give_back(victim)
-        self.preempted_total += 1
-        return True
-
-    def _reading(self, writers: int) -> list[Feed]:
-        readers = [sequence for sequence in self.live if sequence.strip and not sequence.is_writing]
+    def _reading(self, writers: list[Sequence]) -> list[Feed]:
+        readers = [sequence for sequence in self.live if sequence.slot and not sequence.is_writing and sequence.pending]
         if not readers:
             return []
-        room = self.pace.allowance(writers, self.limits.batch - writers)
+        oldest_stream = max((writer.written for writer in writers), default=0)
+        room = self.pace.allowance(len(writers), oldest_stream, self.limits.batch - len(writers))
         # The oldest is sure of a quarter, so that short prompts overtake it and never starve it.
         feeds: list[Feed] = []
         oldest, *others = readers
@@ -221,11 +202,13 @@ class Scheduler:
 
     def _chunk(self, sequence: Sequence, room: int) -> list[Feed]:
         count = min(sequence.pending, room)
-        if count < 1 or sequence.strip is None or not self.cache.make_room(count):
-            return []
-        return [self._feed(sequence, sequence.strip, count)]
+        feed = self._feed(sequence, count) if count > 0 else None
+        return [feed] if feed else []
 
-    def _feed(self, sequence: Sequence, strip: Strip, count: int) -> Feed:
-        start, is_last = strip.length, count == sequence.pending
-        self.cache.grow(strip, count)
-        return Feed(sequence, strip.slot, start, count, is_last)
+    def _feed(self, sequence: Sequence, count: int) -> Feed | None:
+        slot = sequence.slot
+        if slot is None:
+            return None
+        start, is_last = slot.length, count == sequence.pending
+        slot.length += count
+        return Feed(sequence, slot.number, start, count, is_last)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from router.engine.prefix import Strip, Tokens
+from router.engine.prefix import Slot, Tokens
 
 
 class Phase(Enum):
@@ -33,8 +33,8 @@ class Sequence:
         "phase",
         "prompt",
         "reused",
+        "slot",
         "started",
-        "strip",
     )
 
     def __init__(self, prompt: Tokens, limit: int, *, caller: str = "", index: int = 0, group: str = "") -> None:
@@ -47,7 +47,7 @@ class Sequence:
         self.index: Final = index
         self.group: Final = group
         self.phase = Phase.WAITING
-        self.strip: Strip | None = None
+        self.slot: Slot | None = None
         self.started = False
         self.reused = 0
 
@@ -58,13 +58,13 @@ class Sequence:
 
     @property
     def room(self) -> Tokens:
-        """The whole buffer, of which `length` tokens are known; a strip reads along in it."""
+        """The whole buffer, of which `length` tokens are known; a slot reads along in it."""
         return self._tokens
 
     @property
     def read(self) -> int:
         """Tokens in the attention memory."""
-        return self.strip.length if self.strip else 0
+        return self.slot.length if self.slot else 0
 
     @property
     def pending(self) -> int:

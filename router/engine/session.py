@@ -34,6 +34,7 @@ class Session:
     def __init__(self, how: Settings, model: Model, send: Send) -> None:
         limits = _limits(how, model)
         self._how = how
+        self._cells = limits.slots * how.context
         self._send = send
         self._context = Context(model, _shape(how, limits))
         self._worker = Worker(model, self._context, limits, send)
@@ -74,7 +75,7 @@ class Session:
     def take(self, command: wire.Command) -> None:
         """Act on a command, or hand it on; never waits."""
         if isinstance(command, wire.Ping):
-            self._send([self._worker.pong(command.id, self._context.shape.cells)])
+            self._send([self._worker.pong(command.id, self._cells)])
         elif isinstance(command, wire.Cancel):
             self._cancel(command.id)
         elif isinstance(command, wire.Submit):
@@ -154,16 +155,17 @@ def _template(how: Settings, model: Model) -> ChatTemplate | None:
 
 
 def _limits(how: Settings, model: Model) -> Limits:
-    cells = how.cells or default_cells(how.context, how.parallel)
-    if cells < how.context:
-        raise LoadError(f"{cells} cells of attention memory cannot hold one window of {how.context} tokens")
     if how.context > model.trained_context:
         raise LoadError(f"context {how.context}: the model was trained with {model.trained_context} tokens at most")
-    slots = min(MAX_SLOTS, how.parallel + max(16, how.parallel))
-    batch = max(how.parallel, min(BATCH_TOKENS, cells))
-    return Limits(how.parallel, how.queue, cells, slots, batch, model.can_share_prefixes)
+    slots = (how.cells or default_cells(how.context, how.parallel)) // how.context
+    if not how.parallel <= slots <= MAX_SLOTS:
+        raise LoadError(
+            f"there would be {slots} windows of {how.context} tokens; from {how.parallel} to {MAX_SLOTS} can be"
+        )
+    batch = max(slots, min(BATCH_TOKENS, how.context))
+    return Limits(how.parallel, how.queue, slots, batch, how.vault_mib << 20, model.can_share_prefixes)
 
 
 def _shape(how: Settings, limits: Limits) -> Shape:
     threads = how.threads or max(1, (os.cpu_count() or 2) - 1)
-    return Shape(limits.cells, limits.slots, limits.batch, limits.slots, threads, how.flash_attention, how.kv_type)
+    return Shape(how.context, limits.slots, limits.batch, threads, how.flash_attention, how.kv_type)

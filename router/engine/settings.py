@@ -8,9 +8,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `socket` is the path of the parent's Unix socket and `model` that of the GGUF file, already checked. `context` is the
     window of one sequence in tokens, `parallel` how many sequences are decoded together and `queue` how many requests
-    may wait. `threads` None leaves one core free. `cells` is the attention memory in tokens, shared by all sequences;
-    None is `default_cells`. `template` names a built-in chat template that replaces the file's own. `gpu_layers` below
-    zero is all of them; `flash_attention` None lets llama.cpp choose; `kv_type` is f32, f16, q8_0 or q4_0.
+    may wait. `threads` None leaves one core free. `cells` is the attention memory in tokens, whole windows of
+    `context`; None is `default_cells`. `vault_mib` bounds what earlier conversations may take in
+    ordinary memory. `template` names a built-in chat template that replaces the file's own. `gpu_layers` below zero is
+    all of them; `flash_attention` None lets llama.cpp choose; `kv_type` is f32, f16, q8_0 or q4_0.
     """
 
     socket: str
@@ -20,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue: int
     threads: int | None = None
     cells: int | None = None
+    vault_mib: int = 256
     template: str | None = None
     gpu_layers: int = 0
     flash_attention: bool | None = None
@@ -30,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def default_cells(context: int, parallel: int) -> int:
-    """Half of what `parallel` full windows would need: most are not full, and a sequence that must wait loses nothing."""
-    return context * max(1, (parallel + 1) // 2)
+    """One window for each sequence that may run: a sequence that was admitted can never run out of room."""
+    return context * parallel
 
 
 def dump(settings: Settings) -> str:

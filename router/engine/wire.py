@@ -239,7 +239,8 @@ class Embedded(_Message, frozen=True, tag="embedded"):
 class Pong(_Message, frozen=True, tag="pong"):
     """How busy the engine is. `wait_ms` estimates how long a request that came now would wait for its turn.
 
-    `tokens_per_s` is the recent rate of generated tokens; the `*_total` fields count since the start.
+    `tokens_per_s` is the recent rate of generated tokens while working; the `*_total` fields count since the start;
+    `step_ms` is how long the decode step at hand has been running, 0 between steps.
     """
 
     id: int
@@ -252,7 +253,7 @@ class Pong(_Message, frozen=True, tag="pong"):
     prompt_tokens_total: int
     cached_tokens_total: int
     completion_tokens_total: int
-    preempted_total: int
+    step_ms: float = 0.0
 
 
 Command: TypeAlias = Submit | Cancel | Count | Tokenize | Embed | Ping

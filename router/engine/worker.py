@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 from router.engine.answer import Answer, Desk, Guide, Vocabulary
 from router.engine.confidence import Floats
 from router.engine.context import DecodeError
+from router.engine.prefix import Memory
 from router.engine.prepare import Job
 from router.engine.scheduler import Feed, Limits, QueueFullError, Scheduler
 from router.engine.sequence import Sequence
@@ -18,17 +19,11 @@ from router.engine.wire import Event, Failed, Pong, Used
 Clock: TypeAlias = Callable[[], float]
 
 
-class Decoder(Protocol):
+class Decoder(Memory, Protocol):
     """What the loop needs of a context; `Context` is the real one."""
 
     def decode(self, feeds: Many[Feed]) -> Floats:
         """Run one batch: a row of logits for each feed that wants one, in order. Raises `DecodeError`."""
-
-    def copy(self, source: int, target: int, upto: int) -> None:
-        """Let slot `target` share the first `upto` positions of `source`."""
-
-    def drop(self, slot: int) -> None:
-        """Forget what the slot holds."""
 
     def rebuild(self) -> None:
         """Begin again with an empty attention memory, in a new context."""
@@ -60,7 +55,6 @@ class Load:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
-    preempted: int = 0
 
 
 @dataclass(slots=True)
@@ -149,25 +143,26 @@ class Worker:
             totals.prompt,
             totals.cached,
             totals.written,
-            scheduler.preempted_total,
         )
 
     def step(self) -> None:
         """Plan, decode and sample one batch."""
-        feeds = self.scheduler.plan()
-        if not feeds:
-            return
         began = self.step_began = self._clock()
-        for feed in feeds:
-            self._began.setdefault(feed.sequence, began)
         try:
-            rows = self._decoder.decode(feeds)
+            feeds = self.scheduler.plan()
+            rows = self._decoder.decode(feeds) if feeds else None
         except DecodeError:
             self._recover()
-            return
-        self._failures = 0
-        self.scheduler.settle(feeds)
-        self.scheduler.observe(feeds, self._clock() - began)
+            rows = None
+        if rows is not None:
+            self._failures = 0
+            self._digest(feeds, rows, began)
+        self.step_began = 0.0
+
+    def _digest(self, feeds: list[Feed], rows: Floats, began: float) -> None:
+        self.scheduler.settle(feeds, self._clock() - began)
+        for feed in feeds:
+            self._began.setdefault(feed.sequence, began)
         self._hear([feed.sequence for feed in feeds if feed.wants_logits], rows)
         self._rate += 0.1 * (len(rows) / max(self._clock() - began, 1e-9) - self._rate)
 
@@ -246,5 +241,5 @@ class Worker:
             load.prompt_tokens,
             load.cached_tokens,
             load.completion_tokens,
-            load.preempted,
+            (self._clock() - began) * 1000 if (began := self.step_began) else 0.0,
         )
