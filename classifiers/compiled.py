@@ -1,0 +1,91 @@
+"""The fitted pipelines as plain arrays, and the arithmetic over them: what serves.
+
+Nothing here imports scikit-learn or scipy, which would cost the serving process most of its memory.
+"""
+
+import io
+import json
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.cues import CueMatcher, Lexicon
+from classifiers.ngrams import BITS, Hits, hits
+from classifiers.reading import Reading
+from classifiers.structure import structure
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Weights of both heads. `words` has one entry for each n-gram bucket, `structure` one for each number.
+
+    The task head's tables have a second axis, one column for each task; its n-gram table may be smaller by a power of 2.
+    """
+
+    lexicon: NDArray[np.uint8]
+    words: NDArray[np.float32]
+    structure: Floats
+    bias: Floats
+    task_words: NDArray[np.float32]
+    task_structure: Floats
+    task_bias: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything the heads see of a text."""
+
+    hits: Hits
+    structure: Floats
+
+
+def pack_lexicon(lexicon: Lexicon) -> NDArray[np.uint8]:
+    """The lexicon as bytes, to lie beside the other arrays."""
+    return np.frombuffer(json.dumps(lexicon, ensure_ascii=False).encode(), dtype=np.uint8)
+
+
+def unpack_lexicon(packed: NDArray[np.uint8]) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The lexicon back from its bytes."""
+    return {name: (says, tuple(stems)) for name, (says, stems) in json.loads(packed.tobytes()).items()}
+
+
+def to_bytes(tables: Tables) -> bytes:
+    """The arrays as the content of an .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{field.name: getattr(tables, field.name) for field in fields(tables)})
+    return buffer.getvalue()
+
+
+def from_bytes(content: bytes) -> Tables:
+    """The arrays from the content of an .npz file; never unpickles."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        return Tables(**{field.name: stored[field.name] for field in fields(Tables)})
+
+
+class Scorer:
+    """Reads no files and keeps no state between calls: any number of threads may share one."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.matcher = CueMatcher(unpack_lexicon(tables.lexicon))
+        self._bias = float(tables.bias[0])
+        self._fold = BITS - (len(tables.task_words).bit_length() - 1)
+
+    def evidence(self, reading: Reading) -> Evidence:
+        """What the heads see of a reading."""
+        return Evidence(hits(reading), structure(reading, self.matcher))
+
+    def log_odds(self, evidence: Evidence) -> float:
+        """Log-odds that the large model is needed."""
+        words = self.tables.words[evidence.hits.buckets] @ evidence.hits.weights
+        return float(words + evidence.structure @ self.tables.structure) + self._bias
+
+    def task_probabilities(self, evidence: Evidence) -> Floats:
+        """One probability for each task."""
+        words = evidence.hits.weights @ self.tables.task_words[evidence.hits.buckets >> self._fold]
+        logits = words + evidence.structure @ self.tables.task_structure + self.tables.task_bias
+        odds = np.exp(logits - logits.max())
+        return np.asarray(odds / odds.sum(), dtype=np.float64)

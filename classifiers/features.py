@@ -1,0 +1,92 @@
+"""The feature steps of the pipeline, in scikit-learn's contract. Imported for training only, never to serve."""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+
+from classifiers.cues import CueMatcher, Lexicon
+from classifiers.ngrams import BITS, hits
+from classifiers.reading import Reading, read
+from classifiers.structure import names, structure
+
+
+class _TextStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """What every step shares: it takes a list of texts and not a matrix."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = False
+        return tags
+
+    def fit(self, X: Sequence[object], y: object = None) -> Self:  # noqa: N803, ARG002 (scikit-learn's names)
+        """Learn nothing."""
+        return self
+
+
+class Reader(_TextStep):
+    """Texts to readings, once for all the steps behind it."""
+
+    def transform(self, X: Iterable[str]) -> NDArray[np.object_]:  # noqa: N803
+        """One `Reading` for each text."""
+        texts = list(X)
+        readings = np.empty(len(texts), dtype=object)
+        for place, text in enumerate(texts):
+            readings[place] = read(text)
+        return readings
+
+
+class HashedNgrams(_TextStep):
+    """Readings to hashed word and character n-grams, weighted by inverse document frequency.
+
+    `bits` is at most `BITS`: a smaller table folds neighbouring buckets of the full one.
+    """
+
+    def __init__(self, bits: int = BITS) -> None:
+        self.bits = bits
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+    def fit(self, X: Sequence[Reading], y: object = None) -> Self:  # noqa: N803, ARG002
+        """Learn `idf_`, one value for each bucket: ln((1 + n) / (1 + df)) + 1."""
+        counts = np.bincount(self._matrix(X).indices, minlength=1 << self.bits)
+        self.idf_ = np.log((1 + len(X)) / (1 + counts)) + 1
+        return self
+
+    def transform(self, X: Sequence[Reading]) -> sp.csr_matrix:  # noqa: N803
+        """A sparse matrix, one row for each reading and one column for each bucket."""
+        matrix = self._matrix(X)
+        matrix.data *= self.idf_[matrix.indices]
+        return matrix
+
+    def _matrix(self, readings: Sequence[Reading]) -> sp.csr_matrix:
+        found = [hits(reading) for reading in readings]
+        ends = np.concatenate(([0], np.cumsum([len(hit.buckets) for hit in found])))
+        columns = np.concatenate([hit.buckets for hit in found]) >> (BITS - self.bits)
+        values = np.concatenate([hit.weights for hit in found])
+        matrix = sp.csr_matrix((values, columns, ends), shape=(len(found), 1 << self.bits))
+        matrix.sum_duplicates()
+        return matrix
+
+
+class Structure(_TextStep):
+    """Readings to structural numbers; `lexicon` maps a cue's name to what it says and its stems."""
+
+    def __init__(self, lexicon: Lexicon | None = None) -> None:
+        self.lexicon = lexicon
+
+    def transform(self, X: Sequence[Reading]) -> NDArray[np.float64]:  # noqa: N803
+        """A dense matrix, one row for each reading and one column for each of `structure.names`."""
+        matcher = CueMatcher(self.lexicon or {})
+        if not len(X):
+            return np.zeros((0, len(names(matcher))))
+        return np.stack([structure(reading, matcher) for reading in X])

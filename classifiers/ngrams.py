@@ -1,0 +1,84 @@
+"""Hashed word and character n-grams of a reading, computed whole with numpy: no loop over tokens.
+
+A substring's hash is a difference of prefix sums of a polynomial in an odd base modulo 2^64 (Karp and Rabin 1987, in
+the form that shifts by the inverse of the base), so every n-gram costs a handful of vector operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.reading import CAP, Reading
+
+CHARACTERS = (3, 4, 5)
+BITS = 17
+
+_BASE = 0x9E3779B97F4A7C15
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
+_HALF = np.uint64(32)
+
+
+def _powers(base: int) -> NDArray[np.uint64]:
+    values = [1]
+    for _ in range(CAP):
+        values.append(values[-1] * base & 0xFFFFFFFFFFFFFFFF)
+    return np.array(values, dtype=np.uint64)
+
+
+_UP = _powers(_BASE)
+_DOWN = _powers(pow(_BASE, -1, 1 << 64))
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """The buckets of a text's n-grams: `words` (one for each token), `pairs` (tokens in a row), `characters`.
+
+    `at` holds the position in the folded text where each character n-gram starts.
+    """
+
+    words: NDArray[np.intp]
+    pairs: NDArray[np.intp]
+    characters: NDArray[np.intp]
+    at: NDArray[np.intp]
+
+
+def _bucket(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.intp]:
+    mixed = (hashes ^ (hashes >> _HALF)) * _MIX
+    mixed ^= mixed >> _HALF
+    return ((mixed * _MIX) >> np.uint64(64 - bits)).astype(np.intp)
+
+
+def grams(reading: Reading, bits: int) -> Grams:
+    """Buckets in 0 .. 2^bits - 1 for every n-gram of a reading, repeats included."""
+    mixed = (reading.codes + np.uint64(1)) * _MIX
+    mixed ^= mixed >> _HALF
+    size = len(mixed)
+    sums = np.zeros(size + 1, dtype=np.uint64)
+    np.cumsum(mixed * _UP[:size], out=sums[1:])
+    words = (sums[reading.ends] - sums[reading.starts]) * _DOWN[reading.starts]
+    pairs = words[:-1] * _PAIR + words[1:]
+    spans = [(sums[n:] - sums[:-n]) * _DOWN[: max(size - n + 1, 0)] + np.uint64(n) for n in CHARACTERS if n <= size]
+    characters = np.concatenate(spans) if spans else np.zeros(0, dtype=np.uint64)
+    at = np.concatenate([np.arange(len(span)) for span in spans]) if spans else np.zeros(0, dtype=np.intp)
+    return Grams(_bucket(words, bits), _bucket(pairs, bits), _bucket(characters, bits), at)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The distinct n-grams of a text: the bucket of each in 2^`BITS`, and its weight before any learned one.
+
+    A part (words, pairs, characters) of n distinct n-grams weighs 1/sqrt(n) each, so that a long text is not a loud one.
+    """
+
+    buckets: NDArray[np.intp]
+    weights: NDArray[np.float64]
+
+
+def hits(reading: Reading) -> Hits:
+    """What a linear model over hashed n-grams sees of a reading."""
+    found = grams(reading, BITS)
+    parts = [np.unique(part) for part in (found.words, found.pairs, found.characters)]
+    weights = [np.full(len(part), 1.0 / np.sqrt(max(len(part), 1))) for part in parts]
+    return Hits(np.concatenate(parts), np.concatenate(weights))

@@ -1,0 +1,82 @@
+"""Text as the classifier reads it: bounded by sampling, folded, and cut into tokens with numpy.
+
+Everything here is linear in the sample and shared by training and by the fast path, so that both see one text.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A long text is sampled, not just cut: instructions sit at its head or its tail.
+HEAD, MIDDLE, TAIL = 1200, 400, 800
+CAP = HEAD + MIDDLE + TAIL + 2
+
+SPACE, WORD, SINGLE, DIGIT = 0, 1, 2, 3
+
+# Scripts written without spaces: each character is a token of its own.
+_UNSPACED = ((0x0E00, 0x0EFF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One text, read once: `length` counts the whole of it, everything else describes the sample.
+
+    `raw` is the sample as written, `folded` the same in NFKC and lower case with white space collapsed; `codes` are the
+    code points of `folded` with every digit as "0"; `starts` and `ends` bound its tokens.
+    """
+
+    length: int
+    raw: str
+    folded: str
+    codes: NDArray[np.uint64]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+
+def _class_of(code: int) -> int:
+    kind = unicodedata.category(chr(code))
+    if kind[0] in "ZC":
+        return SPACE
+    if kind[0] not in "LMN" or any(low <= code <= high for low, high in _UNSPACED):
+        return SINGLE
+    return DIGIT if kind == "Nd" else WORD
+
+
+def _class_table() -> NDArray[np.uint8]:
+    table = np.array([_class_of(code) for code in range(0x10000)], dtype=np.uint8)
+    table[0xFFFF] = SINGLE  # stands for every code point beyond the basic plane
+    return table
+
+
+_CLASSES = _class_table()
+
+
+def sample(text: str) -> str:
+    """The head, the middle and the tail of a text, at most `CAP` characters."""
+    if len(text) <= HEAD + MIDDLE + TAIL:
+        return text
+    start = (len(text) - MIDDLE) // 2
+    return "\n".join((text[:HEAD], text[start : start + MIDDLE], text[-TAIL:]))
+
+
+def read(text: str) -> Reading:
+    """Read a text of any length and content; never raises."""
+    raw = sample(text)
+    folded = " ".join(unicodedata.normalize("NFKC", raw).lower().split())[:CAP]
+    points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    classes = _CLASSES[np.minimum(points, 0xFFFF)]
+    codes = np.where(classes == DIGIT, ord("0"), points).astype(np.uint64)
+    starts, ends = _tokens(classes)
+    return Reading(len(text), raw, folded, codes, starts, ends)
+
+
+def _tokens(classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    if not len(classes):
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    cuts = np.flatnonzero((classes[1:] != classes[:-1]) | (classes[1:] == SINGLE)) + 1
+    starts = np.concatenate((np.zeros(1, dtype=np.intp), cuts))
+    ends = np.concatenate((cuts, np.array([len(classes)], dtype=np.intp)))
+    kept = classes[starts] != SPACE
+    return starts[kept], ends[kept]

@@ -1,0 +1,126 @@
+"""Train the artifact from the data files. Deterministic: the same data and versions give the same artifact."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from classifiers.artifact import COMPILED, FORMAT, MANIFEST, PIPELINES, digest, installed_versions, manifest_digest
+from classifiers.classifier import Classifier
+from classifiers.compiled import Tables, to_bytes
+from classifiers.compiling import compile_pipelines
+from classifiers.cues import LEXICON_FILE, read_lexicon
+from classifiers.evaluation import hand_written_scores, tracks
+from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examples
+from classifiers.gain import DECIMALS
+from classifiers.pipelines import difficulty_pipeline, task_pipeline
+
+HAND_WEIGHT = 30.0
+"""How much a prompt written by hand counts beside one outcome of a public benchmark."""
+
+EXAM_TASK_WEIGHT = 0.02
+"""How much a benchmark prompt of a known task counts beside one written by hand, when tasks are learned."""
+
+THRESHOLD = 0.5
+"""At a score of one half the large model is more likely needed than not."""
+
+TRUSTED = (
+    "classifiers.features.HashedNgrams",
+    "classifiers.features.Reader",
+    "classifiers.features.Structure",
+    "classifiers.gain.GainRegressor",
+)
+"""Our own types in the skops file; everything else must be of those that skops itself trusts."""
+
+STEPS = 6
+"""How often `train` reports a step."""
+
+Step = Callable[[str], None]
+
+
+def weigh(examples: Sequence[Example]) -> list[float]:
+    """How much each example counts when difficulty is learned."""
+    return [HAND_WEIGHT if example.source == "hand" else 1.0 for example in examples]
+
+
+def fit_difficulty(examples: Sequence[Example]) -> Pipeline:
+    """The difficulty pipeline, fitted on the gain of every example given."""
+    pipeline = difficulty_pipeline(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
+    gains = [example.gain for example in examples]
+    return pipeline.fit([example.prompt for example in examples], gains, head__sample_weight=weigh(examples))
+
+
+def fit_task(examples: Sequence[Example]) -> Pipeline:
+    """The task pipeline, fitted on the examples whose task is known."""
+    known = [example for example in examples if example.task is not None]
+    weights = [1.0 if example.source == "hand" else EXAM_TASK_WEIGHT for example in known]
+    pipeline = task_pipeline(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
+    pipeline.fit(
+        [example.prompt for example in known], [example.task for example in known], head__sample_weight=weights
+    )
+    head = pipeline["head"]
+    head.coef_, head.intercept_ = np.round(head.coef_, DECIMALS), np.round(head.intercept_, DECIMALS)
+    return pipeline
+
+
+def train(data: Path, out: Path, step: Step = lambda _: None) -> dict[str, object]:
+    """Fit both heads on everything licensed, write the artifact to `out` and return its manifest."""
+    step("reading the examples")
+    examples = [example for example in load_examples(data) if not example.held_out]
+    step("fitting difficulty")
+    difficulty = fit_difficulty(examples)
+    step("fitting tasks")
+    task = fit_task(examples)
+    step("compiling")
+    tables = compile_pipelines(difficulty, task)
+    contents = {PIPELINES: _skops(difficulty, task), COMPILED: to_bytes(tables)}
+    step("measuring")
+    manifest = _manifest(data, examples, contents, tables)
+    step("writing")
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (out / name).write_bytes(content)
+    (out / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _skops(difficulty: Pipeline, task: Pipeline) -> bytes:
+    stored = skops.io.dumps({"difficulty": difficulty, "task": task}, compression=ZIP_DEFLATED)
+    return bytes(stored)
+
+
+def load_pipelines(path: Path) -> tuple[Pipeline, Pipeline]:
+    """The fitted pipelines of an artifact, difficulty and task; skops refuses any type that is not named here."""
+    stored = skops.io.load(path, trusted=list(TRUSTED))
+    return stored["difficulty"], stored["task"]
+
+
+def _manifest(
+    data: Path, examples: Sequence[Example], contents: Mapping[str, bytes], tables: Tables
+) -> dict[str, object]:
+    tested = [example for example in hand_written() if example.held_out]
+    threshold = THRESHOLD
+    classifier = Classifier(tables, version="", threshold=threshold)
+    manifest: dict[str, object] = {
+        "format": FORMAT,
+        "artifact": f"difficulty-{digest(contents[COMPILED])[:12]}",
+        "threshold": threshold,
+        "files": {name: digest(content) for name, content in contents.items()},
+        "versions": installed_versions(),
+        "data": _sources(data, examples),
+        "scores": {"hand_written_test": hand_written_scores(classifier, tested), **tracks(load_examples(data), weigh)},
+    }
+    return manifest | {"sha256": manifest_digest(manifest)}
+
+
+def _sources(data: Path, examples: Sequence[Example]) -> dict[str, object]:
+    files = [*sorted((data / "public").glob("routellm_*.jsonl.gz")), data / "train" / "clean.jsonl.gz"]
+    return {
+        "files": {path.name: digest(path.read_bytes()) for path in (*files, HAND_WRITTEN, LEXICON_FILE)},
+        "rows": dict(sorted(Counter(example.source for example in examples).items())),
+    }
