@@ -1,0 +1,130 @@
+"""How a log line reads: one line, at most 1,000 bytes, and nothing in it that a client or a target wrote.
+
+Our own messages are written with that in mind. Those of libraries are not: of an exception only its type and place are
+shown, and of a library's message nothing, except where the library is known to keep to fixed words.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import fields
+from types import TracebackType
+
+from router.errors import RouterError
+from router.ledger.record import UsageRecord
+
+MAX_BYTES = 1000
+OURS = "shunt"
+TRUSTED = (OURS, "uvicorn")
+WITHHELD = "(text withheld)"
+
+Fields = Mapping[str, object]
+
+
+class JsonLine(logging.Formatter):
+    """One JSON object for each line, for a program that collects them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        head = {"time": f"{at}.{int(record.msecs):03}Z", "level": record.levelname.lower(), "room": room(record)}
+        body = facts(record) or {"message": words(record)}
+        for longest in (128, 32, 8):
+            line = json.dumps({**head, **_cut(body, longest)}, ensure_ascii=True)
+            if len(line) <= MAX_BYTES:
+                return line
+        return json.dumps({**head, "message": "(too long)"})
+
+
+class TextLine(logging.Formatter):
+    """One line for a person at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        told = facts(record)
+        text = _sentence(told) if told else f"{room(record)}: {words(record)}"
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return printable(f"{at} {level}{text}").encode()[:MAX_BYTES].decode(errors="ignore")
+
+
+def room(record: logging.LogRecord) -> str:
+    """Which part of the program speaks."""
+    return record.name.removeprefix(f"{OURS}.")
+
+
+def words(record: logging.LogRecord) -> str:
+    """The message as far as it may be shown, and where an exception came from."""
+    name = record.name.partition(".")[0]
+    if name in TRUSTED:
+        text = record.getMessage()
+    elif name == "asyncio":
+        # Its first line is fixed; those after it show the task, and with it the exception's text.
+        text = str(record.msg).partition("\n")[0]
+    else:
+        text = f"{WITHHELD} at {record.module}:{record.lineno}"
+    place = where(record.exc_info[1]) if record.exc_info else ""
+    return f"{text.strip()} ({place})" if place else text.strip()
+
+
+def where(error: BaseException | None) -> str:
+    """Type and place of an exception: its text could hold a prompt."""
+    if error is None:
+        return ""
+    trace = error.__traceback__
+    return f"{type(error).__name__} at {_last(trace)}" if trace is not None else type(error).__name__
+
+
+def facts(record: logging.LogRecord) -> Fields | None:
+    """What a line about a request says, or None for any other line."""
+    usage, error = getattr(record, "usage", None), getattr(record, "refused", None)
+    if isinstance(usage, UsageRecord):
+        return _answered(usage)
+    if isinstance(error, RouterError):
+        # Not `param`: a field that we do not know has the client's name for it.
+        told = {"status": error.status, "outcome": "refused", "reason": error.code}
+        return {"request_id": getattr(record, "request_id", ""), **told}
+    return None
+
+
+def printable(text: str) -> str:
+    """`text` in one line, without anything that moves a terminal's cursor."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _answered(usage: UsageRecord) -> Fields:
+    told = {field.name: getattr(usage, field.name) for field in fields(usage) if field.name != "at"}
+    rounded = {name: round(value, 6) for name, value in told.items() if isinstance(value, float)}
+    return told | rounded | {"attempts": " ".join(usage.attempts)}
+
+
+def _sentence(told: Fields) -> str:
+    """Who answered, how it went, why, what it took: the words of one request in the order of interest."""
+    if told["outcome"] == "refused":
+        return f"refused {told['status']}  {told['reason']}  {told['request_id']}"
+    parts = [
+        f"{told['target']} {told['outcome']} {told['status']}",
+        f"{told['policy']}/{told['rule']}: {told['reason']}",
+        "" if told["score"] is None else f"score {told['score']:.2f}",
+        f"{told['prompt_tokens']}+{told['completion_tokens']} tokens",
+        f"{told['latency_s']:.2f} s",
+        "cost unknown" if told["cost_usd"] is None else f"${told['cost_usd']:.6f}",
+        f"{told['attempts']}" if " " in str(told["attempts"]) else "",
+        f"{told['request_id']}",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _cut(body: Fields, longest: int) -> dict[str, object]:
+    """Strings cut to `longest` characters; a message may have six times as many, since it is alone."""
+    sizes = {"message": longest * 6}
+    return {
+        name: value[: sizes.get(name, longest)] if isinstance(value, str) else value for name, value in body.items()
+    }
+
+
+def _last(trace: TracebackType) -> str:
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
