@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.agreement import agree
 from benchmarks.load import Load, Shape, put_load
 from benchmarks.overhead_summary import Round, summarise
+from benchmarks.pace import reference_ms
 from benchmarks.process import cpu_seconds, has_mapped, rss_mb
 from benchmarks.prompts import bodies
 from benchmarks.servers import CONFIG, Counts, Server, counts, serve_mock, serve_router
@@ -102,10 +103,11 @@ def _measure(bench: Bench, options: argparse.Namespace) -> dict[str, list[Round]
 def _play(bench: Bench, scenario: Scenario, seconds: float, *, router_first: bool) -> Round:
     """Both arms, one right after the other; which comes first alternates, so that a drift of the machine cancels."""
     direct = None if router_first else _load(bench, bench.mock, scenario, seconds)
-    before = cpu_seconds(bench.router.pid)
+    pace_before, cpu_before = reference_ms(), cpu_seconds(bench.router.pid)
     through = _load(bench, bench.router, scenario, seconds)
-    cpu_s = cpu_seconds(bench.router.pid) - before
-    return Round(direct or _load(bench, bench.mock, scenario, seconds), through, cpu_s)
+    cpu_s = cpu_seconds(bench.router.pid) - cpu_before
+    pace_ms = (pace_before + reference_ms()) / 2
+    return Round(direct or _load(bench, bench.mock, scenario, seconds), through, cpu_s, pace_ms)
 
 
 def _through_router(bench: Bench, scenario: Scenario, seconds: float) -> Load:

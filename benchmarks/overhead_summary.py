@@ -8,24 +8,31 @@ from benchmarks.load import Load, Spread
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pair of measurements, and the CPU time that the router's process used during its own."""
+    """One pair of measurements, the CPU time that the router's process used in its own, and the pace around it."""
 
     direct: Load
     router: Load
     router_cpu_seconds: float
+    reference_ms: float
 
 
 def summarise(name: str, rounds: list[Round]) -> dict[str, object]:
     """The figures of one scenario.
 
     `added_ms` is router minus direct within each round, then the median; `ratio` is router over direct, likewise.
+    `router_cpu_references_per_request` is CPU time in units of `pace.reference_ms`, taken around the same round.
     """
+    cpu_ms = [1e3 * r.router_cpu_seconds / r.router.requests for r in rounds]
     summary: dict[str, object] = {
         "scenario": name,
         "latency_ms": _compare(rounds, "latency_ms"),
         "first_byte_ms": _compare(rounds, "first_byte_ms"),
         "requests_per_s": _pair([(r.direct.requests_per_s, r.router.requests_per_s) for r in rounds]),
-        "router_cpu_ms_per_request": _range([1e3 * r.router_cpu_seconds / r.router.requests for r in rounds]),
+        "router_cpu_ms_per_request": _range(cpu_ms),
+        "router_cpu_references_per_request": _range(
+            [ms / r.reference_ms for ms, r in zip(cpu_ms, rounds, strict=True)]
+        ),
+        "reference_ms": _range([r.reference_ms for r in rounds]),
         "router_cpu_share_of_a_core": _range([r.router_cpu_seconds / r.router.seconds for r in rounds]),
     }
     if all(r.router.gap_ms for r in rounds):

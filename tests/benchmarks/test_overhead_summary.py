@@ -16,9 +16,9 @@ def load(p50: float, requests: int, events: int = 0) -> Load:
 
 
 ROUNDS = [
-    Round(load(1.0, 2000), load(3.0, 1000), 1.0),
-    Round(load(1.0, 2000), load(4.0, 1000), 1.5),
-    Round(load(2.0, 1000), load(9.0, 500), 3.0),
+    Round(load(1.0, 2000), load(3.0, 1000), 1.0, 0.1),
+    Round(load(1.0, 2000), load(4.0, 1000), 1.5, 0.1),
+    Round(load(2.0, 1000), load(9.0, 500), 3.0, 0.2),
 ]
 
 
@@ -43,7 +43,7 @@ def test_rates_are_over_the_whole_time():
 
 def test_streams_have_a_cost_for_each_event():
     """With stream events the CPU of one event is told, in microseconds."""
-    summary = summarise("x", [Round(load(1.0, 10, 100), load(1.0, 10, 100), 0.02)])
+    summary = summarise("x", [Round(load(1.0, 10, 100), load(1.0, 10, 100), 0.02, 0.1)])
     assert pytest.approx(200.0) == summary["router_cpu_us_per_event"]["median"]
     assert 0.0 == summary["gap_ms"]["p99"]["added_ms"]
 
@@ -51,3 +51,12 @@ def test_streams_have_a_cost_for_each_event():
 def test_whole_answers_have_no_events():
     """Nothing is said about events where there were none."""
     assert {"gap_ms", "router_cpu_us_per_event"}.isdisjoint(summarise("x", ROUNDS))
+
+
+def test_cpu_is_also_told_in_references():
+    """CPU over the reference work of the same round: when the whole machine is slow, this does not grow."""
+    summary = summarise("x", ROUNDS)
+    assert {"median": 15.0, "lowest": 10.0, "highest": 30.0} == pytest.approx(
+        summary["router_cpu_references_per_request"]
+    )
+    assert {"median": 0.1, "lowest": 0.1, "highest": 0.2} == summary["reference_ms"]

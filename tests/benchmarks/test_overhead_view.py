@@ -16,16 +16,16 @@ def load(p50: float, requests: int, events: int) -> Load:
 
 @pytest.fixture
 def result() -> dict[str, object]:
-    whole = summarise("whole", [Round(load(0.5, 4000, 0), load(2.0, 1000, 0), 1.5)])
-    stream = summarise("stream", [Round(load(0.5, 20, 200), load(2.0, 20, 200), 0.05)])
+    whole = summarise("whole", [Round(load(0.5, 4000, 0), load(2.0, 1000, 0), 1.5, 0.1)])
+    stream = summarise("stream", [Round(load(0.5, 20, 200), load(2.0, 20, 200), 0.05, 0.1)])
     return {"scenarios": [whole, stream], "rss_mb": {"ready": 120.4, "warm": 125.5, "after": 130.0}}
 
 
 def test_the_table_holds_the_measured_figures(result: dict[str, object]):
     """Direct, router, the difference, the rates and the CPU of each request, and of each event of a stream."""
     shown = lines(result)
-    assert "| whole | 0.5 / 1 | 2 / 4 | 1.5 / 3 | 2000 | 500 | 1.50 |  |" == shown[2]
-    assert "| stream | 0.5 / 1 | 2 / 4 | 1.5 / 3 | 10.0 | 10.0 | 2.50 | 250 |" == shown[3]
+    assert "| whole | 0.5 / 1 | 2 / 4 | 1.5 / 3 | 2000 | 500 | 1.50 (1.50) | 15.0 |  |" == shown[2]
+    assert "| stream | 0.5 / 1 | 2 / 4 | 1.5 / 3 | 10.0 | 10.0 | 2.50 (2.50) | 25.0 | 250 |" == shown[3]
     assert "RSS of the router: 120 MB when ready, 126 MB warm, 130 MB after the load." == shown[-1]
 
 
