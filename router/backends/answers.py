@@ -78,6 +78,11 @@ def _usage(raw: _Usage | None) -> Usage | None:
     )
 
 
+def spoken(delta: dict[str, Any]) -> dict[str, object]:
+    """What a delta adds: no role (the router gives it), nothing empty."""
+    return {name: value for name, value in delta.items() if value and name != "role"}
+
+
 class StreamedAnswer:
     """One streamed answer as it arrives.
 
@@ -150,7 +155,7 @@ class StreamedAnswer:
         if answer.usage is not None:
             self.usage = _usage(answer.usage) or self.usage
         for choice in answer.choices or ():
-            delta = {name: value for name, value in (choice.delta or {}).items() if value and name != "role"}
+            delta = spoken(choice.delta) if choice.delta else {}
             if delta or choice.finish_reason or choice.logprobs:
                 self._has_begun = True
                 self._track(choice)
