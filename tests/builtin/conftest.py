@@ -1,0 +1,19 @@
+"""The built-in model, loaded once for each worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.builtin import MODEL_PATH
+
+HANDWRITTEN = Path(__file__).parent / "handwritten.jsonl"
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[object]:
+    """The committed weights in llama.cpp, one thread."""
+    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, which is not installed")
+    loaded = llama_cpp.Llama(str(MODEL_PATH), n_ctx=1024, n_threads=1, verbose=False)
+    yield loaded
+    loaded.close()
