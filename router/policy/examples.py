@@ -9,6 +9,7 @@ from router.config import Config, PolicyTest
 from router.errors import RouterError
 from router.policy.conditions import JudgementLike
 from router.policy.decision import Decision, Facts
+from router.policy.facts import facts_of
 from router.policy.plan import decide, needs_score
 
 
@@ -29,6 +30,14 @@ class TestResult:
     decision: Decision | None
     error: str | None
     failures: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The outcome in a few words: the error, or the target with its rule and score."""
+        if self.decision is None:
+            return self.error or ""
+        score = "" if self.decision.score is None else f" {self.decision.score:.3f}"
+        return f"{self.decision.target} by {self.decision.rule}{score}"
 
     @property
     def passed(self) -> bool:
@@ -60,8 +69,6 @@ def _run(config: Config, classifier: ClassifierLike, test: PolicyTest) -> TestRe
 
 
 def _facts(test: PolicyTest) -> Facts:
-    from router.policy.facts import facts_of  # noqa: PLC0415
-
     message = {"role": "user", "content": test.prompt}
     request = ChatRequest(test.policy or "", (message,), None, stream=False, include_usage=False, params={})
     facts = facts_of(request, test.headers)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from classifiers.conversation import side_call
-
 from router.chat import ChatRequest, Json
 from router.config import ModelConfig
 from router.policy.decision import Facts

@@ -2,7 +2,17 @@
 
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 Task: TypeAlias = Literal[
     "sentiment", "extraction", "classification", "translation", "summarization", "generation",
@@ -86,7 +96,14 @@ class ConditionTable(Strict):
         return self
 
 
-When: TypeAlias = Annotated[ConditionTable, BeforeValidator(_spelled)]
+class _ShortForm:
+    """Tells editors what `_spelled` accepts."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"const": "always"}, handler(schema)]}
+
+
+When: TypeAlias = Annotated[ConditionTable, BeforeValidator(_spelled), _ShortForm()]
 ConditionTable.model_rebuild()
 
 

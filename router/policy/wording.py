@@ -70,6 +70,10 @@ def _missing(_: ErrorDetails, name: str) -> str:
     return f"{shown(name)} is missing"
 
 
+def _empty(_: ErrorDetails, name: str) -> str:
+    return f"{shown(name)} must not be empty"
+
+
 def _no_backend(_: ErrorDetails, name: str) -> str:
     return f"{shown(name)} needs a backend{did_you_mean('', BACKENDS)}"
 
@@ -87,14 +91,15 @@ def _literal(detail: ErrorDetails, name: str) -> str:
     return f"{shown(name)} must be {detail['ctx']['expected']}"
 
 
-def _pattern(detail: ErrorDetails, name: str) -> str:
+def _pattern(_: ErrorDetails, name: str) -> str:
     if name in _PATTERNS:
         return f"{shown(name)} must be {_PATTERNS[name]}"
-    what = f"{shown(detail['input'])} in {shown(name)}" if detail["loc"][-1] == "[key]" else shown(name)
-    return f"{what} is not a valid name (letters, digits, '.', '_' and '-')"
+    return f"{shown(name)} is not a valid name (letters, digits, '.', '_' and '-')"
 
 
 def _other(detail: ErrorDetails, name: str) -> str:
+    if detail["type"].startswith("model") and name in {"when", "any", "all", "not"}:
+        return f"{shown(name)} must be always, or a mapping such as {{task: [code]}}"
     if detail["type"] in _KINDS:
         return f"{shown(name)} must be {_KINDS[detail['type']]}"
     return f"{shown(name)}: {detail['msg'].removeprefix('Value error, ').replace('Input should', 'must')}"
@@ -103,6 +108,8 @@ def _other(detail: ErrorDetails, name: str) -> str:
 _WORDS: dict[str, Callable[[ErrorDetails, str], str]] = {
     "extra_forbidden": _unknown,
     "missing": _missing,
+    "too_short": _empty,
+    "string_too_short": _empty,
     "union_tag_not_found": _no_backend,
     "union_tag_invalid": _backend,
     "literal_error": _literal,

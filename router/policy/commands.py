@@ -1,0 +1,86 @@
+"""`shunt policy schema | check | test`: what an operator and a pipeline run on the file before it serves."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from router.config import Config, ModelConfig, Policy, Rule
+
+app = typer.Typer(no_args_is_help=True, help="Check and test the policy file; print its schema for editors.")
+
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="The policy file; default ./shunt.yaml, then the user's configuration folder."),
+]
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the policy file."""
+    from router.policy import json_schema  # noqa: PLC0415 (help must not wait for the schema's imports)
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def check(config: ConfigPath = None) -> None:
+    """Say everything that is wrong with the file, with lines; exit status 2 if anything is."""
+    from router.policy import load  # noqa: PLC0415
+
+    found, console = load(config), Console()
+    for model in found.models.values():
+        _line(console, "model", model.name, _model_words(model), style="yellow" if model.missing else "")
+    for policy in found.policies.values():
+        _line(console, "policy", policy.name, _policy_words(policy))
+    for guard in found.guards:
+        _line(console, "guard", guard.id, ", ".join(sorted(guard.allow_zone or guard.require)))
+    _line(console, "sound", f"{len(found.tests)} tests", _source(found), style="green")
+
+
+@app.command("test")
+def run_examples(config: ConfigPath = None) -> None:
+    """Run the tests in the file; no model is called. Exit status 1 if one fails."""
+    import classifiers  # noqa: PLC0415
+    from router.policy import load, run_tests  # noqa: PLC0415
+
+    found, console = load(config), Console()
+    results = run_tests(found, classifiers.load())
+    for result in results:
+        mark, style = ("ok", "green") if result.passed else ("FAILED", "bold red")
+        _line(console, mark, f"line {result.test.line}", f"{result.words}  {result.test.prompt[:60]!r}", style=style)
+        for failure in result.failures:
+            _line(console, "", "", failure, style="red")
+    failed = sum(not result.passed for result in results)
+    _line(console, f"{len(results) - failed} passed", f"{failed} failed", _source(found))
+    raise typer.Exit(1 if failed else 0)
+
+
+def _line(console: Console, first: str, second: str, rest: str, *, style: str = "") -> None:
+    """One line in three columns; colour only in the first, and none at all outside a terminal."""
+    console.print(Text.assemble((f"{first:<9}", style), f" {second:<12} ", rest), soft_wrap=True)
+
+
+def _source(config: Config) -> str:
+    return str(config.path or "the built-in default")
+
+
+def _model_words(model: ModelConfig) -> str:
+    if model.missing:
+        return f"not configured: {model.missing}"
+    window = f"{model.context} tokens" if model.context else "window as the file says"
+    return f"{model.backend}, {model.zone}, {window}, can {' '.join(sorted(model.can))}"
+
+
+def _policy_words(policy: Policy) -> str:
+    rules = " > ".join(_rule_words(rule) for rule in policy.select)
+    return f"{rules}; on failure: {', '.join(policy.on_failure) or 'nothing'}"
+
+
+def _rule_words(rule: Rule) -> str:
+    if rule.threshold is None:
+        return f"{rule.id} → {rule.target}"
+    return f"{rule.id} (score < {rule.threshold:g}) → {rule.low}, else {rule.high}"

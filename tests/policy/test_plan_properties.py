@@ -1,0 +1,137 @@
+"""What holds of every decision, whatever the file and the request: guards above all."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.config import Config, Guard, ModelConfig, Policy, Rule
+from router.errors import RouterError
+from router.policy import decide
+from router.policy.conditions import holds
+from router.policy.decision import Decision, Facts
+from router.policy.routes import reach, resolve_model
+from tests.policy.files import Judged
+from tests.policy.test_conditions import conditions, judgements
+
+NAMES = ["a", "b", "c", "d"]
+ABILITIES = ["chat", "json", "tools", "vision", "audio"]
+COVERS = {"tools": {"tools"}, "json": {"json"}, "modality": {"chat", "vision", "audio"}}
+
+names = st.sampled_from(NAMES)
+models = st.builds(
+    lambda name, zone, can, context: ModelConfig(name, "openai", zone, frozenset(can), context),
+    names,
+    st.sampled_from(["local", "cloud", "eu"]),
+    st.sets(st.sampled_from(ABILITIES)),
+    st.sampled_from([0, 10, 100]),
+)
+guards = st.builds(
+    Guard,
+    st.sampled_from(["g", "h"]),
+    conditions,
+    st.none() | st.frozensets(st.sampled_from(["local", "cloud", "eu"]), min_size=1),
+    st.frozensets(st.sampled_from(["context", "tools", "modality", "json"])),
+)
+fixed = st.builds(lambda when, target: Rule("fixed", when, target=target), conditions, names)
+learned = st.builds(lambda when, low, high: Rule("learned", when, None, 0.5, low, high), conditions, names, names)
+policies = st.builds(
+    lambda select, last, on_failure: Policy("auto", (*select, last), tuple(on_failure)),
+    st.lists(fixed | learned, max_size=3),
+    fixed | learned,
+    st.lists(names, max_size=4),
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """Any configuration over four models; rules need not end in one that matches everything."""
+    found = {name: draw(models) for name in NAMES}
+    return Config(
+        path=None,
+        models={name: ModelConfig(name, "openai", m.zone, m.can, m.context) for name, m in found.items()},
+        tiers=tuple(draw(st.lists(names, min_size=1, unique=True))),
+        policies={"auto": draw(policies)},
+        default_policy="auto",
+        guards=tuple(draw(st.lists(guards, max_size=3))),
+        aliases={"x-*": "auto", "y": draw(names)},
+    )
+
+
+requests = st.builds(
+    Facts,
+    headers=st.dictionaries(st.sampled_from("ab"), st.sampled_from("123")),
+    needs=st.frozensets(st.sampled_from(ABILITIES)),
+    prompt_tokens=st.sampled_from([0, 9, 10, 50, 1000]),
+    exact_tokens=st.dictionaries(names, st.sampled_from([5, 50, 500]), max_size=2),
+    side_call=st.sampled_from([None, "title"]),
+)
+asked = st.sampled_from(["auto", "x-1", "y", "a", "b", "unknown"])
+states = st.dictionaries(names, st.sampled_from(["ready", "loading", "down", "missing"]))
+
+
+def may_have(config: Config, target: str, request: Facts, judgement: Judged | None) -> bool:
+    """The guards once more, written another way: true when none of them bars the target."""
+    model = config.models[target]
+    for guard in config.guards:
+        if holds(guard.when, request, judgement) is False:
+            continue
+        needed = {need for word in guard.require for need in COVERS.get(word, set())} & request.needs
+        tokens = request.exact_tokens.get(target, request.prompt_tokens)
+        is_long = "context" in guard.require and model.context and tokens >= model.context
+        if needed - model.can or is_long or (guard.allow_zone and model.zone not in guard.allow_zone):
+            return False
+    return True
+
+
+def outcome(*arguments: object) -> Decision | tuple[str, str]:
+    try:
+        return decide(*arguments)  # type: ignore[arg-type]
+    except RouterError as error:
+        return error.code, error.message
+
+
+@settings(max_examples=2000, deadline=None)
+@given(configs(), asked, requests, judgements, states)
+def test_no_plan_holds_a_refused_target(
+    config: Config, name: str, request: Facts, judgement: Judged | None, health: dict[str, str]
+):
+    """No hop of any plan is barred by a guard, down, missing, twice there, or outside the policy; nothing else raises."""
+    decision = outcome(config, name, request, judgement, health)
+    assert decision == outcome(config, name, request, judgement, health)
+    if not isinstance(decision, Decision):
+        assert decision[0] in {
+            "model_not_found", "context_length_exceeded", "guard_refused", "invalid_value", "no_target_available",
+        }  # fmt: skip
+        return
+    resolved = resolve_model(config, name)
+    allowed = set(reach(resolved)) if isinstance(resolved, Policy) else {resolved.name}
+    assert decision.targets
+    assert len(decision.targets) == len(set(decision.targets))
+    assert set(decision.targets) <= allowed
+    assert all(may_have(config, target, request, judgement) for target in decision.targets)
+    assert not {health.get(target) for target in decision.targets} & {"down", "missing"}
+    assert not {refusal.target for refusal in decision.refusals} & set(decision.targets)
+
+
+@settings(max_examples=300, deadline=None)
+@given(configs(), requests, judgements)
+def test_a_healthy_allowed_choice_is_kept(config: Config, request: Facts, judgement: Judged | None):
+    """When every target is ready, the wanted one answers unless a guard bars it, and the reason names that guard."""
+    decision = outcome(config, "auto", request, judgement, {})
+    if not isinstance(decision, Decision):
+        return
+    if may_have(config, decision.wanted, request, judgement):
+        assert decision.target == decision.wanted
+        assert decision.reason in {"rule", "classifier_failed"}
+    else:
+        assert decision.reason in {f"guard:{guard.id}" for guard in config.guards}
+
+
+@settings(max_examples=300, deadline=None)
+@given(configs(), requests, judgements, states)
+def test_a_refusal_for_health_hides_no_allowed_target(
+    config: Config, request: Facts, judgement: Judged | None, health: dict[str, str]
+):
+    """A model asked for by name is refused only when it is barred, down or missing."""
+    decision = outcome(config, "a", request, judgement, health)
+    is_usable = may_have(config, "a", request, judgement) and health.get("a") not in {"down", "missing"}
+    assert isinstance(decision, Decision) == is_usable
