@@ -95,12 +95,13 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     gated = Auth(Inflight(app, most=config.server.max_inflight), keys=config.server.keys)
-    return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.metrics.request_rejected)
+    return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
 
 
 async def _on_router_error(request: Request, error: RouterError) -> Response:
-    if not request.scope["state"].get("is_accepted"):
-        request.app.state.runtime.metrics.request_rejected(error)
+    state = request.scope["state"]
+    if not state.get("is_accepted"):
+        request.app.state.runtime.refused(error, state["request_id"])
     return refusal(error)
 
 

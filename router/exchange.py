@@ -13,6 +13,7 @@ from router.dispatch.trace import Trace
 from router.errors import ClientGone, RouterError, StreamInterrupted
 from router.ledger.record import Outcome, UsageRecord
 from router.runtime import Runtime, Verdict
+from router.telemetry import log
 
 MAX_DECISION_BYTES = 4096
 
@@ -82,6 +83,7 @@ class Exchange:
             self.record = self._make_record(outcome, status)
             self._runtime.ledger.record(self.record)
             self._runtime.metrics.finished(self.record, self.trace)
+            log.answered(self.record)
             self._write_headers()
         return self.record
 

@@ -6,20 +6,21 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from classifiers.conversation import user_text
-
 import classifiers
 from classifiers import Classifier, Judgement
+from classifiers.conversation import user_text
 from router import policy
 from router.backends.base import Backend
 from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
+from router.errors import ConfigError, RouterError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
 from router.policy.decision import Decision, Facts
 from router.policy.facts import facts_of, needs_count
+from router.telemetry import log
 from router.telemetry.metrics import Metrics
 
 SETTLE_POLL_S = 0.02
@@ -36,12 +37,23 @@ class Verdict:
     text: str
 
 
+def _load_classifier() -> Classifier:
+    try:
+        return classifiers.load()
+    except classifiers.ArtifactError as error:
+        raise ConfigError(str(error)) from error
+
+
 class Runtime:
-    """Everything a request needs, built once from a `Config`."""
+    """Everything a request needs, built once from a `Config`.
+
+    Raises:
+        ConfigError: the classifier's artifact is missing or altered, or the price map cannot be read.
+    """
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.classifier: Classifier = classifiers.load()
+        self.classifier = _load_classifier()
         self.targets: Mapping[str, Backend] = {name: build(model, config) for name, model in config.models.items()}
         self.prices = Prices.load(config)
         self.ledger = Ledger(config)
@@ -101,6 +113,11 @@ class Runtime:
         counts = await asyncio.gather(*(target.count_tokens(request) for target in unsure))
         exact = {t.config.name: count for t, count in zip(unsure, counts, strict=True) if count is not None}
         return facts.measured(exact, {target.config.name: target.config.context for target in local})
+
+    def refused(self, error: RouterError, request_id: str) -> None:
+        """Count and log a request that was refused before it was accepted."""
+        self.metrics.request_rejected(error)
+        log.refused(error, request_id)
 
     def observe(self) -> None:
         """Bring the gauges up to date; called when somebody looks at them."""

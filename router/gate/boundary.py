@@ -24,7 +24,7 @@ logger = logging.getLogger("shunt.gate")
 class Boundary:
     """Give every request an id and every answer its headers; nothing below can answer outside the envelope."""
 
-    def __init__(self, app: ASGIApp, *, max_header_bytes: int, on_refused: Callable[[RouterError], None]) -> None:
+    def __init__(self, app: ASGIApp, *, max_header_bytes: int, on_refused: Callable[[RouterError, str], None]) -> None:
         self.app = app
         self.max_header_bytes = max_header_bytes
         self.on_refused = on_refused
@@ -61,7 +61,7 @@ class Boundary:
         except RouterError as error:
             if is_open:
                 raise
-            self.on_refused(error)
+            self.on_refused(error, request_id)
             await refusal(error)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the last boundary: a defect must not answer outside the envelope
             logger.error(  # noqa: TRY400 - a traceback's text could hold a prompt

@@ -22,6 +22,7 @@ models:
   twin: {{backend: openai, base_url: "{large}", model: big-2, context: 100000, retries: 0}}
 tiers: [large, twin]
 aliases: {{"gpt-*": auto, plain: large}}
+guards: [{{id: fits, when: always, require: [context]}}]
 policies:
   auto: {{select: [{{id: all, target: large}}], on_failure: [twin]}}
 server: {{max_body_bytes: 100000}}

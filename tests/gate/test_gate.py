@@ -26,7 +26,9 @@ def client(error: Exception | None = None, *, keys: tuple[Secret, ...] = (), ref
         await send({"type": "http.response.body", "body": b"hello"})
 
     seen = [] if refused is None else refused
-    return TestClient(Boundary(Auth(app, keys=keys), max_header_bytes=4096, on_refused=seen.append))
+    return TestClient(
+        Boundary(Auth(app, keys=keys), max_header_bytes=4096, on_refused=lambda error, _id: seen.append(error))
+    )
 
 
 def test_every_answer_has_an_id_and_what_the_route_said():
