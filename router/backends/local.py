@@ -40,7 +40,6 @@ class EngineStats:
     prompt_tokens_total: int = 0
     cached_tokens_total: int = 0
     completion_tokens_total: int = 0
-    preempted_total: int = 0
     restarts_total: int = 0
 
 
@@ -99,7 +98,6 @@ class LocalBackend:
             prompt_tokens_total=pong.prompt_tokens_total,
             cached_tokens_total=pong.cached_tokens_total,
             completion_tokens_total=pong.completion_tokens_total,
-            preempted_total=pong.preempted_total,
             restarts_total=restarts,
         )
 

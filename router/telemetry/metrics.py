@@ -271,7 +271,6 @@ ENGINE_COUNTERS = {
     "prompt_tokens": "Prompt tokens, cached ones included; restarts with the engine.",
     "cached_tokens": "Prompt tokens that were in the prefix cache; restarts with the engine.",
     "completion_tokens": "Generated tokens; restarts with the engine.",
-    "preempted": "Sequences put back into the queue for want of memory; restarts with the engine.",
 }
 
 
