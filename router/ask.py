@@ -70,7 +70,7 @@ async def _ask(runtime: Runtime, request: ChatRequest) -> None:
         async with exchange.accounted():
             await _print_answer(exchange)
             record = exchange.settle("ok")
-        out.print(f"\n{_summary(record)}", style="dim", highlight=False, markup=False)
+        out.print(f"\n{_summary(record)}", style="dim", highlight=False, markup=False, soft_wrap=True)
     finally:
         await runtime.close()
 

@@ -25,10 +25,6 @@ app = typer.Typer(
         "\n\nTry `shunt ask 'What is the capital of France?'` or, without calling a model, `shunt route 'Prove that ...'`."
     ),
 )
-app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
-app.add_typer(models_app, name="models", rich_help_panel="Configure")
-app.command(rich_help_panel="Understand")(usage)
-
 ConfigPath = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The policy file; default ./shunt.yaml, then the user's configuration folder."),
@@ -93,6 +89,11 @@ def init(
         raise ConfigError(f"{path} exists already; --force replaces it")
     path.write_bytes(DEFAULT_FILE.read_bytes())
     Console().print(f"Wrote {path}. Next: shunt policy check, then shunt serve.", highlight=False)
+
+
+app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
+app.add_typer(models_app, name="models", rich_help_panel="Configure")
+app.command(rich_help_panel="Understand")(usage)
 
 
 def _show_version(value: bool) -> None:
