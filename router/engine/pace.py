@@ -41,10 +41,10 @@ class Pace:
         if not self.prompt_token_s:
             return min(most, FIRST_CHUNK)
         is_settled = writers and oldest > YOUNG_TOKENS and self.writing_s
-        budget_s = (MAX_STRETCH - 1) * self.writing_s if is_settled else MAX_STEP_S
+        budget_s, least = ((MAX_STRETCH - 1) * self.writing_s, 4) if is_settled else (MAX_STEP_S, FIRST_CHUNK)
         # Rows of four suit the kernels of the usual quantizations.
         tokens = int(budget_s / self.prompt_token_s) // 4 * 4
-        return max(min(tokens, most), min(most, 4))
+        return min(max(tokens, least), most)
 
 
 def _blend(old: float, new: float) -> float:

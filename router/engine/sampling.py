@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
 _REFUSALS_BEFORE_MASK = 6
-_DEPTHS = (8.0, 16.0, 32.0, np.inf)
+_GREAT = np.float32(1e-3)
 
 
 class Constraint(Protocol):
@@ -141,7 +141,7 @@ class Sampler:
         scaled = np.subtract(row, row[best], out=scratch.scaled)
         scaled *= np.float32(1 / max(self._sampling.temperature, 1e-6))
         weights = np.exp(scaled, out=scratch.weights)
-        ids = self._kept(scaled, weights)
+        ids = self._kept(weights)
         return self._draw(weights, ids)
 
     def _draw(self, weights: Floats, ids: Ids | None) -> int:
@@ -152,32 +152,24 @@ class Sampler:
         at = min(at, int(np.searchsorted(sums, sums[-1])))
         return at if ids is None else int(ids[at])
 
-    def _kept(self, scaled: Floats, weights: Floats) -> Ids | None:
-        """The tokens that top_k, top_p and min_p leave, likeliest first; None is all of them."""
+    def _kept(self, weights: Floats) -> Ids | None:
+        """The tokens that top_k, top_p and min_p leave; None is all of them. The likeliest has weight 1."""
         sampling = self._sampling
-        top_k = sampling.top_k if 0 < sampling.top_k < len(scaled) else 0
-        if not top_k and sampling.top_p >= 1:
-            return self._over_min_p(scaled) if sampling.min_p > 0 else None
-        ids = self._likeliest(scaled, weights, top_k)
-        total = float(weights[ids].sum()) if top_k else float(weights.sum())
+        cut = sampling.min_p
+        if 0 < sampling.top_k < len(weights):
+            cut = max(cut, float(np.partition(weights, -sampling.top_k)[-sampling.top_k]))
         if sampling.top_p < 1:
-            sums = np.cumsum(weights[ids], dtype=np.float64)
-            ids = ids[: int(np.searchsorted(sums, sampling.top_p * total)) + 1]
-        if sampling.min_p > 0:
-            ids = ids[weights[ids] >= sampling.min_p]
-        return ids
+            cut = max(cut, nucleus_cut(weights[weights >= cut], sampling.top_p))
+        return np.flatnonzero(weights >= np.float32(cut)) if cut > 0 else None
 
-    def _over_min_p(self, scaled: Floats) -> Ids:
-        # The likeliest token has weight 1, so the share of it is the weight itself.
-        return np.flatnonzero(scaled >= np.float32(np.log(self._sampling.min_p)))
 
-    def _likeliest(self, scaled: Floats, weights: Floats, top_k: int) -> Ids:
-        """Enough of the likeliest tokens, sorted, to hold top_k and top_p: few of them matter, so look there first."""
-        enough = self._sampling.top_p * float(weights.sum()) if self._sampling.top_p < 1 and not top_k else 0.0
-        ids: Ids = np.empty(0, np.int64)
-        for depth in _DEPTHS:
-            ids = np.flatnonzero(scaled > -depth)
-            if len(ids) >= top_k and float(weights[ids].sum()) >= enough:
-                break
-        order = np.argsort(-scaled[ids], kind="stable")
-        return ids[order[:top_k]] if top_k else ids[order]
+def nucleus_cut(weights: Floats, share: float) -> float:
+    """The least weight in the smallest set of the greatest weights that holds `share` of their sum."""
+    wanted = share * float(weights.sum(dtype=np.float64))
+    # Few tokens hold nearly everything, as a rule: sort those alone when they are enough.
+    great = weights[weights >= _GREAT]
+    if float(great.sum(dtype=np.float64)) < wanted:
+        great = weights
+    ordered = np.sort(great)[::-1]
+    at = int(np.searchsorted(np.cumsum(ordered, dtype=np.float64), wanted))
+    return float(ordered[min(at, len(ordered) - 1)])
