@@ -156,7 +156,7 @@ class EngineClient(asyncio.Protocol):
         try:
             event = await reply
         finally:
-            if self._replies.pop(command.id, None) is not None and not reply.done():
+            if self._replies.pop(command.id, None) is not None:  # nobody waits for it any more
                 self._write(wire.frame([wire.Cancel(command.id)]))
         if not isinstance(event, answer):
             raise UpstreamInvalid("The local engine answered something else.")

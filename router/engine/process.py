@@ -6,7 +6,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from router.engine.settings import Settings
 KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
 KEPT_PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_", "GGML_", "LLAMA_", "CUDA_", "NVIDIA_", "HIP_", "ROCR_", "COVERAGE_")
 
+CHILD_MODULE = "router.engine.child"
 CLOSE_S = 2.0
 FAREWELL_S = 1.0  # between a connection's end and the process's, or the other way round
 
@@ -72,17 +74,26 @@ async def launch(how: Settings, *, load_s: float) -> Child:
 
     Raises:
         LoadRefusedError: the model cannot be served, however often one tries.
-        LaunchError: the child crashed or did not get ready within `load_s` seconds.
+        LaunchError: the child crashed, could not be started or did not get ready within `load_s` seconds.
     """
-    loop = asyncio.get_running_loop()
-    connected: asyncio.Future[EngineClient] = loop.create_future()
+    connected: asyncio.Future[EngineClient] = asyncio.get_running_loop().create_future()
+    try:
+        async with _socket(connected) as path:
+            process = await _spawn(msgspec.structs.replace(how, socket=str(path)))
+            return await _greeted(process, connected, load_s)
+    except OSError as error:
+        raise LaunchError(f"The local engine did not start: {error.strerror or error}.") from error
+
+
+@asynccontextmanager
+async def _socket(connected: asyncio.Future[EngineClient]) -> AsyncIterator[Path]:
+    """A socket that takes one connection, in a folder of its own that only this user can enter."""
     folder = Path(tempfile.mkdtemp(prefix="shunt-", dir=_short_folder()))
     path = folder / "engine"
     try:
-        server = await loop.create_unix_server(lambda: _one_client(connected), path)
+        server = await asyncio.get_running_loop().create_unix_server(lambda: _one_client(connected), path)
         try:
-            process = await _spawn(msgspec.structs.replace(how, socket=str(path)))
-            return await _greeted(process, connected, load_s)
+            yield path
         finally:
             server.close()
     finally:
@@ -132,7 +143,7 @@ async def _spawn(how: Settings) -> asyncio.subprocess.Process:
         sys.executable,
         "-P",
         "-m",
-        "router.engine.child",
+        CHILD_MODULE,
         settings.dump(how),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=None if wants_log else asyncio.subprocess.DEVNULL,
@@ -148,22 +159,26 @@ async def _greeted(
     """Wait for the greeting; if none comes, the process does not survive it."""
     greeting = asyncio.ensure_future(_greeting(connected))
     exited = asyncio.ensure_future(process.wait())
+    reason = f"it did not load within {load_s:g} s"
     try:
         await asyncio.wait({greeting, exited}, timeout=load_s, return_when=asyncio.FIRST_COMPLETED)
-        # The last words of a child that refuses and exits may still be in the socket.
-        await asyncio.wait({greeting}, timeout=FAREWELL_S if exited.done() else 0)
-        if greeting.done():
+        if exited.done() or _is_lost(greeting):
+            # Of the process and its connection one ends first; the other one's last words tell more.
+            await asyncio.wait({greeting, exited}, timeout=FAREWELL_S)
+            reason = ending(process.returncode)
+        if greeting.done() and not _is_lost(greeting):
             client, hello = greeting.result()
             return Child(process, client, hello)
-    except ConnectionError:
-        await asyncio.wait({exited}, timeout=FAREWELL_S)
     finally:
         exited.cancel()
         if not _has_greeted(greeting):
             greeting.cancel()
             await _dismiss(process, connected)
-    reason = ending(process.returncode) if exited.done() else f"it did not load within {load_s:g} s"
     raise LaunchError(f"The local engine did not start: {reason}.")
+
+
+def _is_lost(greeting: asyncio.Future[tuple[EngineClient, wire.Hello]]) -> bool:
+    return greeting.done() and isinstance(greeting.exception(), ConnectionError)
 
 
 def _has_greeted(greeting: asyncio.Future[tuple[EngineClient, wire.Hello]]) -> bool:
@@ -176,7 +191,7 @@ async def _greeting(connected: asyncio.Future[EngineClient]) -> tuple[EngineClie
 
 
 async def _dismiss(process: asyncio.subprocess.Process, connected: asyncio.Future[EngineClient]) -> None:
-    if connected.done():
+    if connected.done() and not connected.cancelled():
         connected.result().abort("The local engine stopped.")
     await _kill(process)
 

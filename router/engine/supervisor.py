@@ -96,6 +96,7 @@ class Supervisor:
         """Begin; returns at once."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"engine {self.name}")
+            self._task.add_done_callback(self._report_defect)
 
     async def close(self) -> None:
         """End the child and stop supervising."""
@@ -111,6 +112,12 @@ class Supervisor:
         while self.status != status:
             self._moved.clear()
             await self._moved.wait()
+
+    def _report_defect(self, task: asyncio.Task[None]) -> None:
+        """Supervision ends with `close` only; if a defect of ours ends it, that must not look like loading."""
+        if not task.cancelled():
+            logger.error("engine %s: supervision ended", self.name, exc_info=task.exception())
+            self._set("down", "internal error")
 
     async def _run(self) -> None:
         while True:

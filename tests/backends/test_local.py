@@ -1,0 +1,306 @@
+"""The local backend: a chat request answered by a real child, and every way it can fail to be."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from router.backends.local import LocalBackend
+from router.backends.local_answer import Deltas
+from router.backends.local_request import submit_of
+from router.chat import ChatRequest, Chunk, Confidence, Event, Usage
+from router.config import Config, ModelConfig
+from router.engine import wire
+from router.engine.supervisor import Rhythm
+from router.errors import (
+    BadRequest,
+    ContextLengthExceeded,
+    Overloaded,
+    StreamInterrupted,
+    UpstreamRefused,
+)
+from tests.fakes.gguf_model import write_tiny_gguf
+
+LOAD_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with random weights that was made for a window of 8,192 tokens: it can write for seconds."""
+    return write_tiny_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf", context=8192)
+
+
+def _model(source: Path | str, **changes) -> ModelConfig:
+    model = ModelConfig("small", "llama.cpp", "local", frozenset({"chat"}), context=256, source=str(source), threads=1)
+    return replace(model, **changes)
+
+
+def _backend(model: ModelConfig, cache_dir: Path, rhythm: Rhythm | None = None) -> LocalBackend:
+    config = Config(None, {model.name: model}, (model.name,), {}, "auto", cache_dir=cache_dir)
+    return LocalBackend(model, config, rhythm=rhythm)
+
+
+@asynccontextmanager
+async def _serving(model: ModelConfig, cache_dir: Path, rhythm: Rhythm | None = None) -> AsyncIterator[LocalBackend]:
+    backend = _backend(model, cache_dir, rhythm)
+    await backend.start()
+    try:
+        async with asyncio.timeout(LOAD_S):
+            while backend.state().status == "loading":
+                await asyncio.sleep(0.01)
+        yield backend
+    finally:
+        await backend.close()
+
+
+def _ask(text: str = "Hello", max_tokens: int | None = 16, **params) -> ChatRequest:
+    settings = {"temperature": 0, "ignore_eos": True} | params
+    return ChatRequest("small", ({"role": "user", "content": text},), max_tokens, True, True, settings)
+
+
+async def _answer(backend: LocalBackend, request: ChatRequest) -> list[Event]:
+    return [event async for event in backend.stream(request)]
+
+
+def _text(events: list[Event], index: int = 0) -> str:
+    chunks = [event for event in events if isinstance(event, Chunk) and event.index == index]
+    return "".join(str(chunk.delta.get("content") or "") for chunk in chunks)
+
+
+async def test_chat_is_answered(tiny: Path, tmp_path: Path) -> None:
+    """The first chunk has the role, the last an empty delta and the reason, and exact usage ends the answer."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        request = _ask()
+        events = await _answer(backend, request)
+        chunks = [event for event in events if isinstance(event, Chunk)]
+        assert [chunk.delta.get("role") for chunk in chunks] == ["assistant"] + [None] * (len(chunks) - 1)
+        assert (chunks[-1].delta, chunks[-1].finish_reason) == ({}, "length")
+        assert [chunk.finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+        prompt = await backend.count_tokens(request)
+        assert events[-1] == Usage(prompt, 16)
+        [confidence] = [event for event in events if isinstance(event, Confidence)]
+        assert confidence.tokens == 16
+        assert confidence.mean_logprob < 0
+
+
+async def test_real_model_speaks(shared: Path, tmp_path: Path) -> None:
+    """A trained model answers in words and stops by itself."""
+    async with _serving(_model(shared / "models" / "tinytalk-3M-Q4_0.gguf"), tmp_path) as backend:
+        events = await _answer(backend, _ask("Hello, how are you?", 60, ignore_eos=False))
+        assert "good" in _text(events)
+        assert events[-2] == Chunk({}, 0, "stop")
+
+
+async def test_seed_repeats_the_answer(tiny: Path, tmp_path: Path) -> None:
+    """The same seed gives the same text, alone and beside others."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        request = _ask(temperature=1.0, seed=7)
+        alone = _text(await _answer(backend, request))
+        beside = await asyncio.gather(*(_answer(backend, _ask(temperature=1.0, seed=s)) for s in (7, 8, 7, 9)))
+        assert [_text(beside[0]), _text(beside[2])] == [alone, alone]
+        assert _text(beside[1]) != alone
+
+
+async def test_several_choices(tiny: Path, tmp_path: Path) -> None:
+    """`n` answers come with their own index, role and finish reason."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        events = await _answer(backend, _ask(n=3))
+        chunks = [event for event in events if isinstance(event, Chunk)]
+        assert sorted(chunk.index for chunk in chunks if chunk.delta.get("role")) == [0, 1, 2]
+        assert sorted(chunk.index for chunk in chunks if chunk.finish_reason) == [0, 1, 2]
+        assert events[-1].completion_tokens == 48
+
+
+async def test_logprobs_are_openais(tiny: Path, tmp_path: Path) -> None:
+    """Each token has its log-probability, bytes and alternatives, as plain numbers."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        events = await _answer(backend, _ask(logprobs=True, top_logprobs=2))
+        entries = [
+            e for event in events if isinstance(event, Chunk) and event.logprobs for e in event.logprobs["content"]
+        ]
+        assert len(entries) == 16
+        for entry in entries:
+            assert set(entry) == {"token", "logprob", "bytes", "top_logprobs"}
+            assert entry["logprob"] == entry["top_logprobs"][0]["logprob"]
+            assert type(entry["logprob"]) is float
+
+
+async def test_too_long_a_prompt_is_named(tiny: Path, tmp_path: Path) -> None:
+    """A prompt beyond the window is refused as such, and counted exactly."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        request = _ask("long " * 300)
+        assert (await backend.count_tokens(request) or 0) > 256
+        with pytest.raises(ContextLengthExceeded):
+            await _answer(backend, request)
+
+
+async def test_window_is_the_models_own(tiny: Path, tmp_path: Path) -> None:
+    """Without a configured context, and with one beyond what the model was trained for, its own window counts."""
+    for context in (0, 100_000):
+        async with _serving(_model(tiny, context=context), tmp_path) as backend:
+            assert backend.config.context == 8192
+            assert backend.supervisor.hello is not None
+            assert backend.supervisor.hello.context == 8192
+
+
+async def test_full_queue_is_overloaded(tiny: Path, tmp_path: Path) -> None:
+    """Beyond `parallel` and `queue` a request is refused with a time to come back."""
+    async with _serving(_model(tiny, parallel=1, queue=1), tmp_path) as backend:
+        streams = [backend.stream(_ask(str(n), 200)) for n in range(6)]
+        results = await asyncio.gather(*(anext(stream) for stream in streams), return_exceptions=True)
+        refused = [error for error in results if isinstance(error, Overloaded)]
+        assert len(refused) >= 3
+        assert all(error.retry_after_s is not None for error in refused)
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_leaving_frees_the_engine(tiny: Path, tmp_path: Path) -> None:
+    """Closing an answer stops its work: the next one does not wait for it, and the engine is idle after it."""
+    async with _serving(_model(tiny, parallel=1), tmp_path) as backend:
+        stream = backend.stream(_ask("for ever", None))
+        await anext(stream)
+        await stream.aclose()
+        await _answer(backend, _ask(max_tokens=1))
+        client = backend.supervisor.client
+        assert client is not None
+        assert client.open_streams == 0
+
+
+async def test_killed_child_interrupts_and_comes_back(tiny: Path, tmp_path: Path) -> None:
+    """An answer that has begun is interrupted, a request meanwhile is refused, and later ones are answered."""
+    async with _serving(_model(tiny, context=0), tmp_path, Rhythm(first_pause_s=0.2)) as backend:
+        stream = backend.stream(_ask(max_tokens=None))
+        await anext(stream)
+        assert backend.supervisor.hello is not None
+        os.kill(backend.supervisor.hello.pid, signal.SIGKILL)
+        with pytest.raises(StreamInterrupted):
+            async for _ in stream:
+                pass
+        async with asyncio.timeout(LOAD_S):
+            await backend.supervisor.until("down")
+        assert not backend.state().is_ready
+        with pytest.raises(UpstreamRefused):
+            await _answer(backend, _ask())
+        assert await backend.count_tokens(_ask()) is None
+        async with asyncio.timeout(LOAD_S):
+            await backend.supervisor.until("ready")
+        assert len(_text(await _answer(backend, _ask()))) > 0
+        assert backend.stats().restarts_total == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("absent.gguf", None, "there is no such file"),
+        ("empty.gguf", b"", "it is empty"),
+        ("page.gguf", b"<!doctype html>", "it is not a GGUF file"),
+    ],
+)
+async def test_unservable_file_is_down_with_its_reason(
+    tmp_path: Path, name: str, data: bytes | None, words: str
+) -> None:
+    """A file that is missing or no model leaves the backend down, in words that name the file."""
+    path = tmp_path / name
+    if data is not None:
+        path.write_bytes(data)
+    async with _serving(_model(path), tmp_path / "cache") as backend:
+        state = backend.state()
+        assert (state.status, backend.stats().restarts_total) == ("down", 0)
+        assert name in (state.reason or "")
+        assert words in (state.reason or "")
+
+
+async def test_wrong_sha256_is_down(tiny: Path, tmp_path: Path) -> None:
+    """A file with another digest than the policy file's is not loaded."""
+    async with _serving(_model(tiny, sha256="0" * 64), tmp_path) as backend:
+        assert backend.state().status == "down"
+        assert "sha256" in (backend.state().reason or "")
+
+
+async def test_absent_source_is_missing(tmp_path: Path) -> None:
+    """A model that nothing configures is missing, not down."""
+    async with _serving(replace(_model(""), source=None, missing="set SHUNT_SMALL"), tmp_path) as backend:
+        assert (backend.state().status, backend.state().reason) == ("missing", "set SHUNT_SMALL")
+        with pytest.raises(UpstreamRefused):
+            await _answer(backend, _ask())
+
+
+async def test_stats_come_from_the_heartbeat(tiny: Path, tmp_path: Path) -> None:
+    """Queue, memory and totals are those of the child's last sign of life."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        await _answer(backend, _ask())
+        async with asyncio.timeout(LOAD_S):
+            while backend.stats().completion_tokens_total < 16:
+                await asyncio.sleep(0.05)
+        stats = backend.stats()
+        assert (stats.live, stats.queued, stats.restarts_total) == (0, 0, 0)
+        assert stats.kv_size >= 256
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"logit_bias": {"word": 1}}, "logit_bias"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"n": True}, "n"),
+    ],
+)
+def test_what_the_engine_cannot_do_names_the_parameter(params: dict, param: str) -> None:
+    """A parameter that cannot be honoured is refused by name before the engine sees it."""
+    with pytest.raises(BadRequest) as caught:
+        submit_of(_ask(**params), 1)
+    assert caught.value.param == param
+
+
+def test_defaults_are_openais() -> None:
+    """Without parameters the engine samples at temperature 1 from the whole distribution."""
+    request = ChatRequest("small", ({"role": "user", "content": "Hi"},), None, False, False, {})
+    command = submit_of(request, 9)
+    assert command == wire.Submit(9, messages=[{"role": "user", "content": "Hi"}])
+    assert (command.sampling.temperature, command.sampling.top_p, command.n) == (1.0, 1.0, 1)
+
+
+def test_parameters_travel_by_name() -> None:
+    """Each known parameter arrives; an unknown one has no way in."""
+    command = submit_of(
+        _ask(stop="END", seed=3, n=2, top_p=0, logit_bias={"5": -100}, logprobs=True, secret="x", tool_choice="none"), 1
+    )
+    assert command.stop == ["END"]
+    assert (command.sampling.seed, command.n, command.top_logprobs) == (3, 2, 0)
+    assert command.sampling.logit_bias == {5: -100.0}
+    assert 0 < command.sampling.top_p < 1e-3
+    assert command.tool_choice == "none"
+    assert b"secret" not in wire.frame([command])
+
+
+def test_tool_calls_are_openais_deltas() -> None:
+    """The first part of a call has its id, type and name, the others only arguments."""
+    events = [
+        wire.ToolDelta(1, 0, 0, "", "call_1", "look"),
+        wire.ToolDelta(1, 0, 0, '{"a":'),
+        wire.Finished(1, 0, "tool_calls"),
+    ]
+    first, second, last = Deltas().of(events)
+    assert first.delta == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"index": 0, "function": {"arguments": "", "name": "look"}, "id": "call_1", "type": "function"}],
+    }
+    assert second.delta == {"tool_calls": [{"index": 0, "function": {"arguments": '{"a":'}}]}
+    assert (last.delta, last.finish_reason) == ({}, "tool_calls")
+
+
+def test_empty_answer_still_has_a_role() -> None:
+    """A choice that ends before any text is a whole message all the same."""
+    first, last = Deltas().of([wire.Finished(1, 0, "stop")])
+    assert first == Chunk({"role": "assistant", "content": ""})
+    assert last == Chunk({}, 0, "stop")

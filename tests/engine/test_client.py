@@ -1,0 +1,285 @@
+"""The connection to a child, against a child that says what the test tells it to."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.engine import client as client_module
+from router.engine import wire
+from router.engine.client import EngineClient, LoadRefusedError, Stream
+from router.errors import (
+    BadRequest,
+    ContextLengthExceeded,
+    Overloaded,
+    RouterError,
+    StreamInterrupted,
+    UpstreamInvalid,
+    UpstreamUnavailable,
+)
+
+
+class ScriptedChild:
+    """The other end: reads commands, and sends whatever it is told."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+        self._splitter = wire.Splitter()
+        self._commands: list[wire.Command] = []
+
+    async def read(self) -> wire.Command:
+        """The next command."""
+        while not self._commands:
+            for payload in self._splitter.feed(await self._reader.read(1 << 16)):
+                self._commands += wire.commands(payload)
+        return self._commands.pop(0)
+
+    async def send(self, *events: wire.Event) -> None:
+        """One frame."""
+        self.writer.write(wire.frame(events))
+        await self.writer.drain()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[EngineClient, ScriptedChild]]:
+    """Both ends of a real socket."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    transport, client = await loop.create_unix_connection(EngineClient, sock=ours)
+    reader, writer = await asyncio.open_unix_connection(sock=theirs)
+    try:
+        yield client, ScriptedChild(reader, writer)
+    finally:
+        transport.close()
+        writer.close()
+        await writer.wait_closed()
+
+
+def _submit(client: EngineClient) -> Stream:
+    return client.submit(wire.Submit(client.next_id(), messages=[{"role": "user", "content": "Hi"}]))
+
+
+def _piece(stream: Stream, text: str = "word") -> wire.Piece:
+    return wire.Piece(stream.id, 0, text, 1)
+
+
+async def _all(stream: Stream) -> list[wire.Event]:
+    events: list[wire.Event] = []
+    while not (events and isinstance(events[-1], wire.Used)):
+        events += await stream.batch()
+    return events
+
+
+async def test_frame_is_one_batch() -> None:
+    """What one frame holds for a stream is handed over in one go, in order."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        sent = [_piece(stream, str(n)) for n in range(5)]
+        await child.send(*sent)
+        assert await stream.batch() == sent
+
+
+async def test_streams_are_told_apart() -> None:
+    """Events of several requests, interleaved and ending out of order, reach their own streams only."""
+    async with connected() as (client, child):
+        one, two = _submit(client), _submit(client)
+        await child.send(_piece(two, "b"), _piece(one, "a"), wire.Used(two.id, 1, 1, 0))
+        await child.send(_piece(one, "c"), wire.Used(one.id, 2, 2, 1))
+        assert await _all(two) == [_piece(two, "b"), wire.Used(two.id, 1, 1, 0)]
+        assert await _all(one) == [_piece(one, "a"), _piece(one, "c"), wire.Used(one.id, 2, 2, 1)]
+        assert client.open_streams == 0
+
+
+async def test_replies_are_told_apart() -> None:
+    """Questions asked at the same time get their own answers."""
+    async with connected() as (client, child):
+        ids = client.next_id(), client.next_id()
+        asked = [asyncio.ensure_future(client.ask(wire.Tokenize(id_, "x"), wire.Tokenized)) for id_ in ids]
+        await child.read()
+        await child.read()
+        await child.send(wire.Tokenized(ids[1], [2]), wire.Tokenized(ids[0], [1]))
+        assert [reply.tokens for reply in await asyncio.gather(*asked)] == [[1], [2]]
+
+
+async def test_closing_cancels_and_forgets() -> None:
+    """A closed stream sends `Cancel`, and the child's last words on it reach nobody."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        assert isinstance(await child.read(), wire.Submit)
+        stream.close()
+        stream.close()
+        assert await child.read() == wire.Cancel(stream.id)
+        other = _submit(client)
+        await child.send(_piece(stream), wire.Used(stream.id, 1, 1, 0), _piece(other))
+        assert await other.batch() == [_piece(other)]
+        assert client.open_streams == 1
+
+
+async def test_stream_that_has_ended_is_not_cancelled() -> None:
+    """Closing after the end says nothing to the child."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        await child.read()
+        await child.send(wire.Used(stream.id, 1, 1, 0))
+        await _all(stream)
+        stream.close()
+        _submit(client)
+        assert isinstance(await child.read(), wire.Submit)
+
+
+async def test_cancelled_question_is_cancelled_at_the_child() -> None:
+    """Giving up a question tells the child, which may be at work on it."""
+    async with connected() as (client, child):
+        command = wire.Embed(client.next_id(), ["text"])
+        asked = asyncio.ensure_future(client.ask(command, wire.Embedded))
+        assert await child.read() == command
+        asked.cancel()
+        assert await child.read() == wire.Cancel(command.id)
+
+
+@pytest.mark.parametrize(
+    ("failed", "kind", "param"),
+    [
+        (("invalid_value", "bad", "stop", None), BadRequest, "stop"),
+        (("context_length_exceeded", "long", None, None), ContextLengthExceeded, "messages"),
+        (("overloaded", "full", None, 1.5), Overloaded, None),
+        (("internal", "broken", None, None), UpstreamUnavailable, None),
+    ],
+)
+async def test_failures_are_translated(failed, kind: type[RouterError], param: str | None) -> None:
+    """Each code of the child is the class of the error tree that means it."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        code, message, name, wait_s = failed
+        await child.send(wire.Failed(stream.id, code, message, name, wait_s))
+        with pytest.raises(RouterError) as caught:
+            await stream.batch()
+        assert type(caught.value) is kind
+        assert (caught.value.message, caught.value.param, caught.value.retry_after_s) == (message, param, wait_s)
+
+
+async def test_failure_after_the_first_text_is_an_interruption() -> None:
+    """Once text has been handed out, an engine that breaks down interrupts."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        await child.send(_piece(stream))
+        await stream.batch()
+        await child.send(wire.Failed(stream.id, "internal", "broken"))
+        with pytest.raises(StreamInterrupted):
+            await stream.batch()
+
+
+async def test_lost_connection_ends_everything() -> None:
+    """A stream nobody has seen is unavailable, another is interrupted, a question is unavailable, a new one too."""
+    async with connected() as (client, child):
+        seen, unseen = _submit(client), _submit(client)
+        asked = asyncio.ensure_future(client.ask(wire.Ping(client.next_id()), wire.Pong))
+        await child.send(_piece(seen))
+        await seen.batch()
+        await child.send(_piece(unseen))
+        child.writer.close()
+        await client.lost.wait()
+        with pytest.raises(StreamInterrupted):
+            await seen.batch()
+        with pytest.raises(UpstreamUnavailable):
+            await unseen.batch()
+        with pytest.raises(UpstreamUnavailable):
+            await asked
+        with pytest.raises(UpstreamUnavailable):
+            _submit(client)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda writer: writer.write(b"\xff" * 8),
+        lambda writer: writer.write(b"\0\0\0\x02\x93\x01"),
+        lambda writer: writer.write(wire.frame([wire.Ping(1)])),
+    ],
+)
+async def test_broken_protocol_ends_the_connection(spoil: Callable[[asyncio.StreamWriter], None]) -> None:
+    """A child that sends nonsense is not listened to any more, and its streams end."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        spoil(child.writer)
+        with pytest.raises(UpstreamUnavailable, match="broke the protocol"):
+            await stream.batch()
+        assert client.lost.is_set()
+
+
+async def test_wrong_kind_of_answer_is_refused() -> None:
+    """An answer of another kind than was asked for is an error, not a surprise later."""
+    async with connected() as (client, child):
+        id_ = client.next_id()
+        asked = asyncio.ensure_future(client.ask(wire.Ping(id_), wire.Pong))
+        await child.read()
+        await child.send(wire.Counted(id_, 3))
+        with pytest.raises(UpstreamInvalid):
+            await asked
+
+
+async def test_reader_that_falls_behind_loses_its_stream_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody reads is bounded: that request is cancelled, and the others go on."""
+    monkeypatch.setattr(client_module, "STREAM_BYTES", 10_000)
+    async with connected() as (client, child):
+        slow, quick = _submit(client), _submit(client)
+        await child.read()
+        await child.read()
+        for _ in range(8):
+            await child.send(_piece(slow, "x" * 1000))
+        assert await child.read() == wire.Cancel(slow.id)
+        await child.send(_piece(quick))
+        assert await quick.batch() == [_piece(quick)]
+        with pytest.raises(StreamInterrupted, match="not read fast enough"):
+            await slow.batch()
+
+
+async def test_child_that_does_not_read_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests for a child that has stopped reading are refused before they fill the memory."""
+    monkeypatch.setattr(client_module, "UNSENT_BYTES", 1 << 20)
+    async with connected() as (client, _child):
+        message = {"role": "user", "content": "x" * (1 << 20)}
+        submits = (wire.Submit(client.next_id(), messages=[message]) for _ in range(8))
+        with pytest.raises(Overloaded):
+            list(map(client.submit, submits))
+
+
+async def test_greeting() -> None:
+    """`Hello` is kept, a refusal is raised in the child's own words."""
+    hello = wire.Hello(1, 256, 4, 300, "tiny", True, False)
+    async with connected() as (client, child):
+        await child.send(hello)
+        assert await client.hello == hello
+    async with connected() as (client, child):
+        await child.send(wire.Refused("no such architecture"))
+        with pytest.raises(LoadRefusedError, match="no such architecture"):
+            await client.hello
+
+
+@settings(max_examples=50, deadline=None)
+@given(cuts=st.lists(st.integers(1, 40), max_size=60), texts=st.lists(st.text(max_size=20), min_size=1, max_size=30))
+def test_any_cut_of_the_bytes_gives_the_same_events(cuts: list[int], texts: list[str]) -> None:
+    """However the socket cuts the frames, the stream's events are the same."""
+
+    async def run() -> None:
+        client = EngineClient()
+        ours, theirs = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: client, sock=ours)
+        stream = _submit(client)
+        sent = [_piece(stream, text) for text in texts]
+        data = b"".join(wire.frame([piece]) for piece in sent) + wire.frame([wire.Used(stream.id, 1, 1, 0)])
+        for size in cuts:
+            client.data_received(data[:size])
+            data = data[size:]
+        client.data_received(data)
+        assert (await _all(stream))[:-1] == sent
+        transport.close()
+        theirs.close()
+        await client.lost.wait()
+
+    asyncio.run(run())
