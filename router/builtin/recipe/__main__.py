@@ -10,7 +10,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m router.builtin.recipe", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/builtin"), help="checkpoints and the vocabulary")
     parser.add_argument("--out", type=Path, default=Path("build/builtin/small.gguf"), help="the GGUF file to write")
-    parser.add_argument("--examples", type=int, default=120_000)
+    parser.add_argument("--steady-steps", type=int, default=500)
+    parser.add_argument("--falling-steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--export-only", action="store_true", help="export the weights an earlier run left in --work")
@@ -25,7 +26,12 @@ def _make(options: argparse.Namespace) -> None:
     from router.builtin.recipe.model import Shape  # noqa: PLC0415
 
     shape = Shape()
-    plan = train.Plan(seed=options.seed, examples=options.examples, threads=options.threads)
+    plan = train.Plan(
+        seed=options.seed,
+        steady_steps=options.steady_steps,
+        falling_steps=options.falling_steps,
+        threads=options.threads,
+    )
     model, words = train.load(shape, options.work) if options.export_only else train.run(plan, shape, options.work)
     export.write(model, words, options.out)
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -66,11 +67,11 @@ def _cut(chunk: str, rng: random.Random) -> tuple[str, ...]:
     return chunk[:spot], chunk[spot:]
 
 
-def batches(vocabulary: Vocabulary, seed: int, tokens: int, examples: int) -> Iterator[Batch]:
-    """Yield batches of about `tokens` tokens over `examples` conversations, similar lengths together."""
+def batches(vocabulary: Vocabulary, seed: int, tokens: int) -> Iterator[Batch]:
+    """Yield batches of about `tokens` tokens without end, similar lengths together."""
     rng = random.Random(seed)  # noqa: S311 - reproducible order, not a secret
-    for start in range(0, examples, POOL):
-        numbers = range(start, min(start + POOL, examples))
+    for start in count(0, POOL):
+        numbers = range(start, start + POOL)
         pool = [sample(mixture.example(f"{seed}:{number}"), vocabulary, rng) for number in numbers]
         pool.sort(key=lambda one: len(one.ids))
         groups = list(_grouped(pool, tokens))

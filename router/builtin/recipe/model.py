@@ -58,20 +58,23 @@ class Block(nn.Module):
         self.ffn_up = nn.Linear(width, shape.inner, bias=False)
         self.ffn_down = nn.Linear(shape.inner, width, bias=False)
 
-    def forward(self, stream: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-        """Return the stream after this block."""
-        stream = stream + self._attend(self.attn_norm(stream), cosine, sine)
+    def forward(self, stream: Tensor, cosine: Tensor, sine: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Return the stream after this block, at flat `positions` only where they are given."""
+        mixed = self._mixed(self.attn_norm(stream), cosine, sine)
+        if positions is not None:
+            stream, mixed = stream.flatten(0, 1)[positions], mixed.flatten(0, 1)[positions]
+        stream = stream + self.attn_output(mixed)
         inner = self.ffn_norm(stream)
         return stream + self.ffn_down(functional.silu(self.ffn_gate(inner)) * self.ffn_up(inner))
 
-    def _attend(self, inner: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def _mixed(self, inner: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         batch, length, width = inner.shape
         split = (batch, length, self.shape.heads, self.shape.head_width)
         query = rotate(self.attn_q(inner).view(split).transpose(1, 2), cosine, sine)
         key = rotate(self.attn_k(inner).view(split).transpose(1, 2), cosine, sine)
         value = self.attn_v(inner).view(split).transpose(1, 2)
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self.attn_output(mixed.transpose(1, 2).reshape(batch, length, width))
+        return mixed.transpose(1, 2).reshape(batch, length, width)
 
 
 class Decoder(nn.Module):
@@ -88,13 +91,17 @@ class Decoder(nn.Module):
         self.register_buffer("sine", sine, persistent=False)
         self._start()
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the normed last states of (batch, position) tokens; `logits` makes scores of them."""
+    def forward(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Return the normed last states of (batch, position) tokens; `logits` makes scores of them.
+
+        With flat `positions` only those leave the last block: training weighs no others.
+        """
         length = tokens.shape[1]
         cosine, sine = self.get_buffer("cosine")[:length], self.get_buffer("sine")[:length]
         stream: Tensor = self.token_embd(tokens)
-        for block in self.blk:
+        for block in self.blk[:-1]:
             stream = block(stream, cosine, sine)
+        stream = self.blk[-1](stream, cosine, sine, positions)
         return torch.as_tensor(self.output_norm(stream))
 
     def logits(self, states: Tensor) -> Tensor:

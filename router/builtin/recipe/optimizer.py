@@ -3,8 +3,6 @@
 Muon: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), written here in float32.
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
@@ -55,8 +53,3 @@ def _muon(weight: nn.Parameter, momentum: Tensor, rate: float, decay: float) -> 
     weight.mul_(1 - rate * decay)
     weight.add_(update, alpha=-rate * max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5)
     weight.grad = None
-
-
-def clip(parameters: Iterable[nn.Parameter], limit: float = 1.0) -> None:
-    """Shorten the gradient to `limit`."""
-    nn.utils.clip_grad_norm_(parameters, limit)
