@@ -100,7 +100,10 @@ def _written(place: Place, data: Plain, left_out: frozenset[Place]) -> Place:
     for part in place:
         at: str | int = part
         if isinstance(data, list) and isinstance(part, int):
-            at = _kept(data, left_out, done)[part]
+            kept = _kept(data, left_out, done)
+            if part >= len(kept):  # inside a stand-in, which is not in the file
+                break
+            at = kept[part]
             data = data[at]
         elif isinstance(data, dict):
             data = data.get(str(part), {})

@@ -8,7 +8,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+import classifiers
 from router.config import Config, ModelConfig, Policy, Rule
+from router.policy.examples import run_tests
+from router.policy.loading import load
+from router.policy.publication import json_schema
 
 app = typer.Typer(no_args_is_help=True, help="Check and test the policy file; print its schema for editors.")
 
@@ -21,16 +25,12 @@ ConfigPath = Annotated[
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the policy file."""
-    from router.policy import json_schema  # noqa: PLC0415 (help must not wait for the schema's imports)
-
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
 @app.command()
 def check(config: ConfigPath = None) -> None:
     """Say everything that is wrong with the file, with lines; exit status 2 if anything is."""
-    from router.policy import load  # noqa: PLC0415
-
     found, console = load(config), Console()
     for model in found.models.values():
         _line(console, "model", model.name, _model_words(model), style="yellow" if model.missing else "")
@@ -44,9 +44,6 @@ def check(config: ConfigPath = None) -> None:
 @app.command("test")
 def run_examples(config: ConfigPath = None) -> None:
     """Run the tests in the file; no model is called. Exit status 1 if one fails."""
-    import classifiers  # noqa: PLC0415
-    from router.policy import load, run_tests  # noqa: PLC0415
-
     found, console = load(config), Console()
     results = run_tests(found, classifiers.load())
     for result in results:

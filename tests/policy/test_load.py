@@ -275,3 +275,34 @@ def test_the_default_file_is_its_own_example(home: Path):
     assert config.path == Path("shunt.yaml")
     assert len(config.tests) >= 8
     assert DEFAULT_FILE.read_text().startswith("# yaml-language-server: $schema=./shunt.schema.json\n")
+
+
+def test_the_built_in_model_must_be_there_when_it_is_named(
+    read_text: Loader, problems: Problems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """`source: builtin` is the shipped file, or a problem in a version without one."""
+    shipped = tmp_path / "built-in.gguf"
+    monkeypatch.setattr("router.policy.targets.BUILTIN_MODEL", shipped)
+    text = SIMPLE.replace("source: small.gguf", "source: builtin")
+    assert problems(text) == ["3: this version of Shunt carries no built-in model"]
+    shipped.touch()
+    assert read_text(text).models["small"].source == str(shipped)
+
+
+def test_hopeless_files_are_told_what_is_missing(problems: Problems):
+    """An empty file, and one whose sections are of the wrong kind, are explained too."""
+    assert problems("") == [f"1: '{key}' is missing" for key in ("models", "policies", "tiers", "version")]
+    assert problems("version: 1\nmodels: 3\ntiers: [a]\npolicies: []\n") == [
+        "2: 'models' must be a mapping",
+        "4: 'policies' must be a mapping",
+    ]
+
+
+def test_an_environment_key_that_is_not_set_is_told_once_for_each_use(problems: Problems):
+    """Each place that needs the variable is named."""
+    text = SIMPLE.replace("model: big", "model: env:M, api_key: env:K") + "server: {keys: [env:C]}\n"
+    assert problems(text) == [
+        "4: the environment variable 'K' is not set",
+        "4: the environment variable 'M' is not set",
+        "12: the environment variable 'C' is not set",
+    ]

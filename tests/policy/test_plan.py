@@ -131,13 +131,15 @@ def test_a_policy_that_never_names_the_missing_tier_does_not_mention_it(config: 
         (facts(tokens=2048), ("learned", ("large",), "guard:fits")),
         (facts(tokens=9000, exact_tokens={"small": 100}), ("learned", ("small",), "rule")),
         (facts(tokens=100, exact_tokens={"small": 3000}), ("learned", ("large",), "guard:fits")),
+        (facts(tokens=100, windows={"small": 64}), ("learned", ("large",), "guard:fits")),
+        (facts(tokens=3000, windows={"small": 4096}), ("learned", ("small", "large"), "rule")),
         (facts("chat vision"), ("learned", ("large",), "guard:fits")),
         (facts("chat tools"), ("learned", ("large",), "guard:fits")),
         (facts("chat json"), ("learned", ("small", "large"), "rule")),
     ],
 )
 def test_a_request_moves_to_a_target_that_it_fits(config: Config, request_facts: Facts, expected: tuple[object, ...]):
-    """Length (the target's own count where there is one), images and tools move a request, and bind its fallbacks."""
+    """Length (count and window the target's own, where it knows them), images and tools move a request, and bind its fallbacks."""
     decision = decide(config, "auto", request_facts, EASY, READY)
     assert expected == brief(decision)
     assert decision.wanted == "small"

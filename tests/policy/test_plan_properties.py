@@ -62,6 +62,7 @@ requests = st.builds(
     needs=st.frozensets(st.sampled_from(ABILITIES)),
     prompt_tokens=st.sampled_from([0, 9, 10, 50, 1000]),
     exact_tokens=st.dictionaries(names, st.sampled_from([5, 50, 500]), max_size=2),
+    windows=st.dictionaries(names, st.sampled_from([0, 20, 200]), max_size=2),
     side_call=st.sampled_from([None, "title"]),
 )
 asked = st.sampled_from(["auto", "x-1", "y", "a", "b", "unknown"])
@@ -76,7 +77,8 @@ def may_have(config: Config, target: str, request: Facts, judgement: Judged | No
             continue
         needed = {need for word in guard.require for need in COVERS.get(word, set())} & request.needs
         tokens = request.exact_tokens.get(target, request.prompt_tokens)
-        is_long = "context" in guard.require and model.context and tokens >= model.context
+        window = request.windows.get(target, model.context)
+        is_long = "context" in guard.require and window and tokens >= window
         if needed - model.can or is_long or (guard.allow_zone and model.zone not in guard.allow_zone):
             return False
     return True
