@@ -6,26 +6,20 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from router.engine.answer import Terms
+from router.engine.answer import Guide, Terms
+from router.engine.guiding import Compile, callable_functions, guides
+from router.engine.invalid import InvalidError
 from router.engine.prefix import Tokens
-from router.engine.prompt import Prompter
-from router.engine.wire import Code, Sampling, Submit
+from router.engine.prompt import NoTemplateError, Prompter
+from router.engine.template_library import BUILT_IN
+from router.engine.templates import MessagesRefusedError
+from router.engine.wire import Count, JsonObject, Sampling, Submit
 
 MAX_CHOICES: Final = 128
 MAX_STOPS: Final = 16
 MAX_STOP_CHARS: Final = 1024
 MAX_TOP_LOGPROBS: Final = 20
 MAX_MARKS: Final = 16
-
-
-class InvalidError(Exception):
-    """The request cannot be run as it is; becomes `Failed`. The message holds nothing that the client wrote."""
-
-    def __init__(self, message: str, param: str | None = None, code: Code = "invalid_value") -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
-        self.code: Code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class Job:
     caller: str
     prompt: Tokens
     limit: int
-    choices: int
+    guides: list[Guide]
     terms: Terms
     group: str = ""
 
@@ -52,8 +46,9 @@ class Vocabulary(Protocol):
 class Preparer:
     """Checks and renders for one model; may be called from several threads."""
 
-    def __init__(self, vocabulary: Vocabulary, prompter: Prompter, context: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, prompter: Prompter, context: int, compile_grammar: Compile) -> None:
         self._vocabulary = vocabulary
+        self._compile = compile_grammar
         self._prompter = prompter
         self._context = context
 
@@ -77,17 +72,31 @@ class Preparer:
             submit.caller,
             np.array(prompt, np.int32),
             len(prompt) + wanted,
-            submit.n,
+            guides(submit, self._compile),
             _terms(submit),
         )
 
+    def count(self, count: Count) -> int:
+        """Length of a chat prompt in tokens. Raises `InvalidError`."""
+        return len(self._chat(count.messages, count.tools))
+
     def _prompt(self, submit: Submit) -> list[int]:
         if submit.messages is not None:
-            return self._prompter.chat(submit.messages, submit.tools)
+            return self._chat(submit.messages, submit.tools if callable_functions(submit) else [])
         if isinstance(submit.prompt, str):
             return self._prompter.text(submit.prompt)
         self.check_tokens(submit.prompt or [], "prompt")
         return list(submit.prompt or [])
+
+    def _chat(self, messages: list[JsonObject], tools: list[JsonObject]) -> list[int]:
+        try:
+            return self._prompter.chat(messages, tools)
+        except MessagesRefusedError as error:
+            raise InvalidError(error.why, "messages") from error
+        except NoTemplateError as error:
+            names = ", ".join(sorted(BUILT_IN))
+            why = f"this model has no chat template; name one of {names} in its entry, or use /v1/completions"
+            raise InvalidError(why, "messages") from error
 
     def check_tokens(self, tokens: list[int], param: str) -> None:
         """Raise `InvalidError` unless every id is in the vocabulary."""

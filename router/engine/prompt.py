@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from router.engine.templates import ChatTemplate, Message, plain
+from router.engine.tools import knows_tools, told
 
 
 class Tokenizer(Protocol):
@@ -32,6 +33,7 @@ class Prompter:
     def __init__(self, tokenizer: Tokenizer, template: ChatTemplate | None) -> None:
         self.template: Final = template
         self._tokenizer = tokenizer
+        self._knows_tools = template is not None and knows_tools(template.source)
         texts = sorted(tokenizer.control_texts, key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, texts))) if texts else None
 
@@ -40,7 +42,10 @@ class Prompter:
         if self.template is None:
             raise NoTemplateError
         veil = _Veil(self._control)
-        text = self.template.render(veil.cover(plain(messages)), veil.cover(list(tools)))
+        spoken = plain(messages)
+        if not self._knows_tools:
+            spoken, tools = told(spoken, tools), ()
+        text = self.template.render(veil.cover(spoken), veil.cover(list(tools)))
         bos = self._tokenizer.special("bos")
         has_bos = bool(bos) and text.startswith(bos)
         tokens: list[int] = []

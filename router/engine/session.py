@@ -4,18 +4,21 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from router.engine import native, wire
+from router.engine.constraint import NativeConstraint
 from router.engine.context import Context, Shape
+from router.engine.invalid import InvalidError
 from router.engine.native import Loading, Model, ModelError
-from router.engine.prepare import InvalidError, Preparer
-from router.engine.prompt import NoTemplateError, Prompter
+from router.engine.prepare import Preparer
+from router.engine.prompt import Prompter
 from router.engine.scheduler import Limits
 from router.engine.settings import Settings, default_cells
 from router.engine.template_library import BUILT_IN
-from router.engine.templates import ChatTemplate, MessagesRefusedError, TemplateError
+from router.engine.templates import ChatTemplate, TemplateError
 from router.engine.worker import Forget, Stop, Worker
 
 MAX_SLOTS: Final = 256
@@ -40,7 +43,7 @@ class Session:
         self._worker = Worker(model, self._context, limits, send)
         template = _template(how, model)
         self._prompter = Prompter(model, template)
-        self._preparer = Preparer(model, self._prompter, how.context)
+        self._preparer = Preparer(model, self._prompter, how.context, partial(NativeConstraint.compile, model))
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
         self._lock = threading.Lock()
         self._preparing: dict[int, bool] = {}
@@ -123,7 +126,7 @@ class Session:
 
     def _reply(self, command: wire.Count | wire.Tokenize | wire.Embed) -> wire.Event:
         if isinstance(command, wire.Count):
-            return wire.Counted(command.id, len(self._prompter.chat(command.messages, command.tools)))
+            return wire.Counted(command.id, self._preparer.count(command))
         if isinstance(command, wire.Tokenize):
             return wire.Tokenized(command.id, self._prompter.tokens(command.text, add_special=command.add_special))
         raise InvalidError("this model writes text and does not embed", "model")
@@ -132,12 +135,6 @@ class Session:
 def _refusal(id: int, error: Exception) -> wire.Failed:  # noqa: A002 - the wire's own name
     if isinstance(error, InvalidError):
         return wire.Failed(id, error.code, error.message, error.param)
-    if isinstance(error, MessagesRefusedError):
-        return wire.Failed(id, "invalid_value", error.why, "messages")
-    if isinstance(error, NoTemplateError):
-        names = ", ".join(sorted(BUILT_IN))
-        why = f"this model has no chat template; name one of {names} in its entry, or use /v1/completions"
-        return wire.Failed(id, "invalid_value", why, "messages")
     return _internal(id)
 
 

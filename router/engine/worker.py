@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Final, Protocol, TypeAlias
 
-from router.engine.answer import Answer, Desk, Guide, Vocabulary
+from router.engine.answer import Answer, Desk, Vocabulary
 from router.engine.confidence import Floats
 from router.engine.context import DecodeError
 from router.engine.prefix import Memory
@@ -203,9 +203,9 @@ class Worker:
 
     def _accept(self, job: Job) -> None:
         request = _Request(job)
-        for index in range(job.choices):
+        for index, guide in enumerate(job.guides):
             sequence = Sequence(job.prompt, job.limit, caller=job.caller, index=index, group=job.group)
-            request.answers.append(Answer(job.id, sequence, job.terms, self._desk, Guide()))
+            request.answers.append(Answer(job.id, sequence, job.terms, self._desk, guide))
         try:
             self.scheduler.submit([answer.sequence for answer in request.answers])
         except QueueFullError as full:
