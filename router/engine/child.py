@@ -16,14 +16,14 @@ def main() -> int:
     """Serve one model until the parent goes. Exit status 2 is a model that cannot be served."""
     _prepare_process()
     # numpy and llama.cpp read the environment when they load, so they load only now.
-    from router.engine.session import LoadError, Session  # noqa: PLC0415
+    from router.engine.session import LoadError, load  # noqa: PLC0415
 
     how = settings.load(sys.argv[1])
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.connect(how.socket)
     outbox = Outbox(connection)
     try:
-        session = Session.load(how, outbox.send)
+        session = load(how, outbox.send)
     except LoadError as error:
         outbox.send([wire.Refused(str(error))])
         outbox.close()

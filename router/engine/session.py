@@ -11,6 +11,7 @@ from typing import Final
 from router.engine import native, wire
 from router.engine.constraint import NativeConstraint
 from router.engine.context import Context, Shape
+from router.engine.embedding import EmbeddingSession
 from router.engine.invalid import InvalidError
 from router.engine.native import Loading, Model, ModelError
 from router.engine.prepare import Preparer
@@ -56,16 +57,6 @@ class Session:
             has_template=template is not None,
             is_embedding=False,
         )
-
-    @classmethod
-    def load(cls, how: Settings, send: Send) -> "Session":
-        """Load the model file. Raises `LoadError`."""
-        native.start(verbose=how.verbose)
-        try:
-            model = Model(Path(how.model), Loading(how.gpu_layers, how.mmap, how.mlock))
-            return cls(how, model, send)
-        except (ModelError, TemplateError) as error:
-            raise LoadError(str(error)) from error
 
     def run(self) -> None:
         """Decode until `stop`."""
@@ -130,6 +121,16 @@ class Session:
         if isinstance(command, wire.Tokenize):
             return wire.Tokenized(command.id, self._prompter.tokens(command.text, add_special=command.add_special))
         raise InvalidError("this model writes text and does not embed", "model")
+
+
+def load(how: Settings, send: Send) -> Session | EmbeddingSession:
+    """Load the model file. Raises `LoadError`."""
+    native.start(verbose=how.verbose)
+    try:
+        model = Model(Path(how.model), Loading(how.gpu_layers, how.mmap, how.mlock))
+        return EmbeddingSession(how, model, send) if model.is_embedding else Session(how, model, send)
+    except (ModelError, TemplateError) as error:
+        raise LoadError(str(error)) from error
 
 
 def _refusal(id: int, error: Exception) -> wire.Failed:  # noqa: A002 - the wire's own name
