@@ -1,0 +1,169 @@
+"""The official OpenAI SDK against a running router, with a local and a remote target behind it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import openai
+import pytest
+import pytest_asyncio
+
+from tests.fakes.gguf_model import write_tiny_gguf
+from tests.fakes.large import LargeServer
+from tests.fakes.shunt import ShuntServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+POLICY = """
+version: 1
+models:
+  small: {{backend: llama.cpp, source: "{small}"}}
+  large: {{backend: openai, base_url: "{large}", model: big-1, context: 100000}}
+tiers: [small, large]
+aliases: {{"gpt-*": auto}}
+guards: [{{id: fits, when: always, require: [context, tools, modality, json]}}]
+policies:
+  auto:
+    select:
+      - {{id: asked-large, when: {{header: {{x-shunt-route: large}}}}, target: large}}
+      - {{id: default, target: small}}
+    on_failure: [large]
+"""
+TARGETS = ["small", "large"]
+HELLO = [{"role": "user", "content": "Hello"}]
+TURNS = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "Hi."},
+    {"role": "user", "content": [{"type": "text", "text": "How are you?"}]},
+]
+WINDOW = 512
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def large() -> AsyncIterator[LargeServer]:
+    async with LargeServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
+    folder: Path = tmp_path_factory.mktemp("sdk")
+    small = write_tiny_gguf(folder / "tiny.gguf", context=WINDOW)
+    async with ShuntServer(folder, POLICY.format(small=small, large=large.base_url)) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(shunt: ShuntServer) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=shunt.base_url, api_key="unused", max_retries=0) as sdk:
+        yield sdk
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_a_conversation_is_answered(client: openai.AsyncOpenAI, target: str):
+    """Every role and both forms of content are understood; usage adds up."""
+    answer = await client.chat.completions.create(
+        model=target, messages=TURNS, max_tokens=8, temperature=0.7, top_p=0.9, presence_penalty=0.1
+    )
+    assert answer.model == target
+    assert answer.object == "chat.completion"
+    assert answer.choices[0].message.role == "assistant"
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert answer.usage.completion_tokens <= 8
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
+async def test_a_limit_is_kept_and_told(client: openai.AsyncOpenAI, target: str, limit: str):
+    """An answer cut by either name of the limit says `length`."""
+    answer = await client.chat.completions.create(model=target, messages=HELLO, **{limit: 3})
+    assert (answer.choices[0].finish_reason, answer.usage.completion_tokens) == ("length", 3)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("wants_usage", [True, False])
+async def test_a_stream_has_openai_shape(client: openai.AsyncOpenAI, target: str, wants_usage: bool):
+    """One id, one role, one finish reason, choices in every chunk, usage only on request and then last."""
+    options = {"stream_options": {"include_usage": True}} if wants_usage else {}
+    stream = await client.chat.completions.create(model=target, messages=HELLO, max_tokens=6, stream=True, **options)
+    chunks = [chunk async for chunk in stream]
+    deltas = [chunk.choices[0] for chunk in chunks if chunk.choices]
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert {chunk.model for chunk in chunks} == {target}
+    assert [delta.delta.role for delta in deltas if delta.delta.role] == ["assistant"]
+    assert deltas[0].delta.role == "assistant"
+    assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["length"]
+    assert deltas[-1].finish_reason == "length"
+    assert [chunk.usage is not None for chunk in chunks] == [False] * len(deltas) + [True] * wants_usage
+    assert "".join(delta.delta.content or "" for delta in deltas)
+
+
+async def test_a_seed_repeats_the_text(client: openai.AsyncOpenAI):
+    """The same seed draws the same answer, and another seed another one."""
+
+    async def draw(seed: int) -> str:
+        answer = await client.chat.completions.create(model="small", messages=HELLO, seed=seed, max_tokens=24)
+        return answer.choices[0].message.content
+
+    assert await draw(7) == await draw(7)
+    assert await draw(7) != await draw(8)
+
+
+async def test_a_stop_string_ends_the_answer_and_is_not_in_it(client: openai.AsyncOpenAI):
+    """What follows a stop string is never sent."""
+    whole = await client.chat.completions.create(model="small", messages=HELLO, max_tokens=24, temperature=0)
+    text = whole.choices[0].message.content
+    stop = text[len(text) // 2 :][:2]
+    cut = await client.chat.completions.create(model="small", messages=HELLO, max_tokens=24, temperature=0, stop=[stop])
+    assert cut.choices[0].message.content == text[: text.index(stop)]
+    assert cut.choices[0].finish_reason == "stop"
+
+
+async def test_a_limit_beyond_the_window_is_clamped(client: openai.AsyncOpenAI):
+    """Agents ask for 32,000 tokens of everything; the small model gives what it has."""
+    answer = await client.chat.completions.create(model="small", messages=HELLO, max_tokens=32_000)
+    assert answer.usage.total_tokens <= WINDOW
+    assert answer.choices[0].finish_reason in {"length", "stop"}
+
+
+async def test_a_prompt_beyond_the_window_takes_the_larger_one(client: openai.AsyncOpenAI):
+    """A policy moves a prompt that does not fit to a model that holds it."""
+    long = [{"role": "user", "content": "many words " * 200}]
+    answer = await client.chat.completions.create(model="auto", messages=long)
+    assert answer.model == "large"
+
+
+async def test_a_prompt_beyond_the_only_window_is_refused(client: openai.AsyncOpenAI):
+    """Asked for by name, the small model refuses what it cannot hold, in OpenAI's words."""
+    long = [{"role": "user", "content": "many words " * 200}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model="small", messages=long)
+    assert caught.value.code == "context_length_exceeded"
+
+
+async def test_a_stop_list_and_penalties_reach_the_large_model(client: openai.AsyncOpenAI, large: LargeServer):
+    """What the client asks for is what the target is asked for, under its own model name."""
+    await client.chat.completions.create(
+        model="large", messages=HELLO, stop=["a", "b"], seed=3, frequency_penalty=0.5, max_tokens=5
+    )
+    sent = large.received[-1].json
+    assert sent["model"] == "big-1"
+    assert sent["messages"] == HELLO
+    assert (sent["stop"], sent["seed"], sent["frequency_penalty"], sent["max_tokens"]) == (["a", "b"], 3, 0.5, 5)
+
+
+async def test_models_are_listed(client: openai.AsyncOpenAI):
+    """The SDK reads the list of policies and models."""
+    assert [model.id async for model in client.models.list()] == ["auto", "small", "large"]
+    assert (await client.models.retrieve("gpt-4o")).id == "gpt-4o"
+
+
+async def test_errors_are_the_sdks_own(client: openai.AsyncOpenAI):
+    """An unknown model and a wrong value raise what OpenAI's server would make it raise."""
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await client.chat.completions.create(model="nobody", messages=HELLO)
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as wrong:
+        await client.chat.completions.create(model="small", messages=HELLO, temperature=9)
+    assert wrong.value.param == "temperature"
