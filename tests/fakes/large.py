@@ -54,8 +54,8 @@ class Call:
         return count_prompt_tokens(self.body["messages"])
 
     def tokens(self) -> list[str]:
-        """The words of the answer: `max_tokens` of them, DEFAULT_TOKENS otherwise."""
-        return answer_tokens(self.limit or DEFAULT_TOKENS)
+        """The words of the answer: DEFAULT_TOKENS of them, fewer under a lower cap."""
+        return answer_tokens(min(self.limit or DEFAULT_TOKENS, DEFAULT_TOKENS))
 
     @property
     def limit(self) -> int | None:
@@ -65,7 +65,7 @@ class Call:
     @property
     def finish_reason(self) -> str:
         """`length` when the cap was what ended the answer."""
-        return "length" if self.limit and self.limit <= DEFAULT_TOKENS else "stop"
+        return "length" if self.limit and self.limit < DEFAULT_TOKENS else "stop"
 
     def usage(self, completion_tokens: int) -> dict:
         """The usage object, counted."""
