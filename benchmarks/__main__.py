@@ -12,6 +12,7 @@ from benchmarks import machine, results
 # Imported only when asked for, so that one benchmark does not need what another does. A module has `run() -> dict`;
 # or `add_options(parser)` and `run(options) -> dict`; and, if it likes, `lines(result)` and `plot(record, path)`.
 TABLE = {
+    "ledger": ("benchmarks.ledger", "CPU of journal, metrics and log for each request, and records/s into the store"),
     "overhead": ("benchmarks.overhead", "what the router adds: latency, requests/s, CPU and memory, against a mock"),
 }
 

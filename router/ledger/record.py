@@ -11,7 +11,8 @@ class UsageRecord:
     """What one accepted request used, cost and saved. Money in USD, durations in seconds, `at` in Unix seconds.
 
     `cost_usd` and `baseline_usd` are None where a price is unknown. `baseline_usd` is what the same tokens would have
-    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order.
+    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order. A field that is added later needs a
+    default: what an older version left in its journal is still read.
     """
 
     request_id: str

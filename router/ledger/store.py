@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Self
 
@@ -86,6 +86,8 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
+_FIELDS = tuple(field.name for field in fields(UsageRecord))
+
 # Forward only: step n takes a store from version n to n + 1.
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
 
@@ -162,7 +164,8 @@ class Store:
 
 
 def _row(journal: str, position: int, record: UsageRecord) -> Mapping[str, object]:
-    row = asdict(record)
+    # asdict would copy every value: three times the work of all the rest.
+    row = {name: getattr(record, name) for name in _FIELDS}
     row["attempts"] = msgspec.json.encode(record.attempts).decode()
     row["day"] = time.strftime("%Y-%m-%d", time.gmtime(record.at))
     return row | {"journal": journal, "position": position}

@@ -19,6 +19,13 @@ OURS = "shunt"
 TRUSTED = (OURS, "uvicorn")
 WITHHELD = "(text withheld)"
 
+# How long a text in a line may be; the next one is tried when the line is too long. An escaped character takes six.
+LENGTHS = (600, 128, 32, 8)
+
+# Escapes everything that is not ASCII: no character can end the line or move a terminal's cursor.
+_encode = json.JSONEncoder(ensure_ascii=True).encode
+_NAMES = tuple(field.name for field in fields(UsageRecord) if field.name != "at")
+
 Fields = Mapping[str, object]
 
 
@@ -30,11 +37,11 @@ class JsonLine(logging.Formatter):
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         head = {"time": f"{at}.{int(record.msecs):03}Z", "level": record.levelname.lower(), "room": room(record)}
         body = facts(record) or {"message": words(record)}
-        for longest in (128, 32, 8):
-            line = json.dumps({**head, **_cut(body, longest)}, ensure_ascii=True)
+        for longest in LENGTHS:
+            line = _encode({**head, **{name: _cut(value, longest) for name, value in body.items()}})
             if len(line) <= MAX_BYTES:
                 return line
-        return json.dumps({**head, "message": "(too long)"})
+        return _encode({**head, "message": "(too long)"})
 
 
 class TextLine(logging.Formatter):
@@ -94,9 +101,9 @@ def printable(text: str) -> str:
 
 
 def _answered(usage: UsageRecord) -> Fields:
-    told = {field.name: getattr(usage, field.name) for field in fields(usage) if field.name != "at"}
-    rounded = {name: round(value, 6) for name, value in told.items() if isinstance(value, float)}
-    return told | rounded | {"attempts": " ".join(usage.attempts)}
+    told: dict[str, object] = {name: getattr(usage, name) for name in _NAMES}
+    told["attempts"] = " ".join(usage.attempts)
+    return told
 
 
 def _sentence(told: Fields) -> str:
@@ -116,12 +123,11 @@ def _sentence(told: Fields) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _cut(body: Fields, longest: int) -> dict[str, object]:
-    """Strings cut to `longest` characters; a message may have six times as many, since it is alone."""
-    sizes = {"message": longest * 6}
-    return {
-        name: value[: sizes.get(name, longest)] if isinstance(value, str) else value for name, value in body.items()
-    }
+def _cut(value: object, longest: int) -> object:
+    """Text cut to `longest` characters, numbers to a nano of their unit."""
+    if isinstance(value, str):
+        return value[:longest]
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def _last(trace: TracebackType) -> str:
