@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ import openai
 import pytest
 
 from tests.e2e.prompts import EASY, HARD
+from tests.e2e.samples import metric
 from tests.fakes.large import LargeServer
 from tests.fakes.shunt import ShuntServer
 
@@ -103,16 +103,6 @@ async def ask(client: openai.AsyncOpenAI, prompt: str, seen: Seen, *, stream: bo
     assert [c.choices[0].finish_reason for c in chunks if c.choices and c.choices[0].finish_reason] != []
     assert chunks[-1].choices == []
     seen.add(chunks[-1].model, chunks[-1].usage, raw.headers["x-request-id"])
-
-
-def metric(text: str, name: str, **labels: str) -> float:
-    """Sum of a series over the samples that carry `labels`."""
-    total = 0.0
-    for line in text.splitlines():
-        match = re.match(rf"{name}(?:\{{(.*)\}})? (\S+)$", line)
-        if match and all(f'{key}="{value}"' in (match[1] or "") for key, value in labels.items()):
-            total += float(match[2])
-    return total
 
 
 async def scrape(shunt: ShuntServer) -> str:

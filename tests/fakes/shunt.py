@@ -21,7 +21,7 @@ class ShuntServer:
         self.folder = folder
         self.config = folder / "shunt.yaml"
         self.config.write_text(policy + f"\nstate_dir: {folder / 'state'}\ncache_dir: {folder / 'cache'}\n")
-        self.environ = {**os.environ, **(environ or {})}
+        self.environ = {name: value for name, value in {**os.environ, **(environ or {})}.items() if value}
         self.port = _free_port()
         self.process: asyncio.subprocess.Process | None = None
 
