@@ -6,6 +6,7 @@ import msgspec
 
 from router.backends.failures import error_in_stream
 from router.backends.sse import EventSizeError, SseParser
+from router.backends.toolcalls import ToolCalls
 from router.chat import Chunk, Event, Usage
 from router.config import ModelConfig
 from router.errors import RouterError, StreamInterrupted, UpstreamInvalid
@@ -100,6 +101,7 @@ class StreamedAnswer:
         self._has_begun = False
         self._open: set[int] = set()
         self._finished: set[int] = set()
+        self._calls: dict[int, ToolCalls] = {}
 
     @property
     def is_over(self) -> bool:
@@ -159,7 +161,14 @@ class StreamedAnswer:
             if delta or choice.finish_reason or choice.logprobs:
                 self._has_begun = True
                 self._track(choice)
+                if "tool_calls" in delta:
+                    delta["tool_calls"] = self._tidy(choice.index, delta["tool_calls"])
                 chunks.append(Chunk(delta, choice.index, choice.finish_reason or None, choice.logprobs))
+
+    def _tidy(self, index: int, pieces: object) -> object:
+        if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):
+            return pieces
+        return self._calls.setdefault(index, ToolCalls()).tidy(pieces)
 
     def _track(self, choice: _Choice) -> None:
         if choice.finish_reason:

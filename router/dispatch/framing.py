@@ -9,6 +9,8 @@ from router.dispatch.merge import merge, usage_object
 from router.errors import RouterError, envelope
 
 DONE = b"data: [DONE]\n\n"
+# A comment, the only keep-alive that no client trips over.
+PING = b": ping\n\n"
 
 _encode = msgspec.json.Encoder().encode
 

@@ -1,6 +1,6 @@
 """A target that lives in the test: it plays what it is told and remembers how it was treated."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from router.backends.base import TargetState
 from router.chat import ChatRequest, Event
@@ -14,7 +14,9 @@ Step = Event | RouterError | Callable[[], Awaitable[object]]
 class FakeTarget:
     """Each request plays the next of `plays`: events are yielded, errors raised, coroutine functions awaited."""
 
-    def __init__(self, name: str, *plays: list[Step], config: ModelConfig | None = None, status: str = "ready") -> None:
+    def __init__(
+        self, name: str, *plays: Iterable[Step], config: ModelConfig | None = None, status: str = "ready"
+    ) -> None:
         self._config = config or model(name)
         self.plays = list(plays)
         self.status = status
