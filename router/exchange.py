@@ -44,8 +44,10 @@ class Exchange:
 
     @property
     def usage(self) -> Usage:
-        """Tokens as the target told them, otherwise an estimate from what passed through."""
-        return self._usage or Usage(self._prompt_estimate(), self._pieces)
+        """Tokens as the target told them, otherwise an estimate from what passed through; none if nothing did."""
+        if self._usage is not None:
+            return self._usage
+        return Usage(self._prompt_estimate(), self._pieces) if self._pieces else Usage(0, 0)
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:
