@@ -9,7 +9,8 @@ from router.engine.gguf import Gguf
 from router.engine.quantization import TENSOR_TYPES
 from router.engine.settings import Settings, default_cells
 
-PROCESS_BYTES = 110 << 20  # Python, numpy and llama.cpp without a model; measured
+PROCESS_BYTES = 80 << 20  # Python, numpy and llama.cpp without a model; measured
+TOKEN_BYTES = 350  # an entry of the vocabulary: texts, ranks and both ways of looking them up
 BATCH_TOKENS = 512
 SPARE_SLOTS = 16
 
@@ -69,12 +70,13 @@ def _per_layer(header: Gguf, key: str, default: int | None) -> tuple[int, ...]:
 
 
 def _buffer_bytes(header: Gguf, parallel: int) -> int:
-    """Logits of every row, twice (in the graph and copied out), and the activations of one batch, as 32-bit floats."""
+    """The vocabulary; logits of every row, in the graph and copied out, and one batch's activations, as 32-bit floats."""
     rows = 2 * parallel + SPARE_SLOTS
     family = header.architecture
     width = header.number(f"{family}.embedding_length")
     feed = max(_per_layer(header, f"{family}.feed_forward_length", 4 * width), default=4 * width)
-    return 4 * (2 * rows * header.vocabulary + BATCH_TOKENS * (8 * width + 3 * feed))
+    floats = 2 * rows * header.vocabulary + BATCH_TOKENS * (8 * width + 3 * feed)
+    return TOKEN_BYTES * header.vocabulary + 4 * floats
 
 
 def _machine_bytes() -> int | None:
