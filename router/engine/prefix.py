@@ -215,6 +215,9 @@ class PrefixCache:
             if not self._may_take_over(slot, match.length):
                 self._put_away(slot)
             return
+        if isinstance(match.source, Kept):
+            # Out of the vault first, or what is put away now might push it out.
+            self._vault.take(match.source)
         self._put_away(slot)
         if isinstance(match.source, Slot):
             self._memory.copy(match.source.number, slot.number)
@@ -222,7 +225,6 @@ class PrefixCache:
             slot.length = match.source.length
         elif match.source is not None:
             self._memory.restore(slot.number, match.source.data)
-            self._vault.take(match.source)
             slot.length = len(match.source.tokens)
 
     def _put_away(self, slot: Slot) -> None:

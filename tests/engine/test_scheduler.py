@@ -1,0 +1,207 @@
+"""What goes into a batch, who waits, and for how long."""
+
+import numpy as np
+import pytest
+
+from router.engine.pace import FIRST_CHUNK, MAX_STRETCH, YOUNG_TOKENS, Pace
+from router.engine.scheduler import Limits, QueueFullError, Scheduler
+from router.engine.sequence import Sequence
+from tests.engine.fake_decoder import FakeDecoder
+
+
+def prompt_of(token: int, size: int) -> np.ndarray:
+    return np.full(size, token, np.int32)
+
+
+def sequence(token: int, size: int = 10, answer: int = 50, **more) -> Sequence:
+    return Sequence(prompt_of(token, size), size + answer, **more)
+
+
+def scheduler_of(decoder: FakeDecoder, *, parallel=2, queue=100, slots=None, batch=64, **more) -> Scheduler:
+    return Scheduler(decoder, Limits(parallel, queue, slots or parallel, batch, **more))
+
+
+def step(scheduler: Scheduler, decoder: FakeDecoder, seconds: float = 0.01) -> list:
+    """Plan, decode, settle, and append a token to each sequence that was answered."""
+    feeds = scheduler.plan()
+    decoder.decode(feeds)
+    scheduler.settle(feeds, seconds)
+    for feed in feeds:
+        if feed.wants_logits:
+            feed.sequence.append(1)
+    return feeds
+
+
+def test_streams_and_prompts_share_a_batch():
+    """While one sequence writes, another's prompt is read in the same batches, and the writer is in each of them."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder)
+    writer, long = sequence(1), sequence(2, 600)
+    scheduler.submit([writer])
+    step(scheduler, decoder)
+    scheduler.submit([long])
+    while not long.started:
+        feeds = step(scheduler, decoder)
+        assert {writer, long} == {feed.sequence for feed in feeds}
+        assert sum(feed.count for feed in feeds) <= 64
+    assert writer.written > 3
+
+
+def test_no_more_than_parallel_run():
+    """Further sequences wait, and are admitted the moment a place is free."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder)
+    sequences = [sequence(token) for token in range(3)]
+    scheduler.submit(sequences)
+    step(scheduler, decoder)
+    assert (2, 1) == (len(scheduler.live), scheduler.queued)
+    scheduler.end(sequences[0])
+    step(scheduler, decoder)
+    assert (2, 0) == (len(scheduler.live), scheduler.queued)
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_back():
+    """The queue is bounded; the refusal carries the estimated wait."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=1, queue=2)
+    scheduler.submit([sequence(token) for token in range(3)])
+    step(scheduler, decoder)
+    scheduler.observe_service(2.0)
+    with pytest.raises(QueueFullError) as full:
+        scheduler.submit([sequence(9)])
+    assert 2.0 * 3 == full.value.wait_s
+
+
+def test_nobody_waits_while_there_is_room():
+    """The wait estimate is zero while a place is free."""
+    scheduler = scheduler_of(FakeDecoder())
+    scheduler.observe_service(5.0)
+    assert 0 == scheduler.wait_s()
+
+
+def test_callers_take_turns():
+    """A caller with a long line does not hold up another: the one that was served less goes first."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=1)
+    crowd = [sequence(token, caller="crowd") for token in range(4)]
+    scheduler.submit(crowd)
+    step(scheduler, decoder)
+    single = sequence(9, caller="single")
+    scheduler.submit([single])
+    step(scheduler, decoder)
+    scheduler.end(crowd[0])
+    step(scheduler, decoder)
+    assert [single] == scheduler.live
+
+
+def test_absence_saves_no_credit():
+    """A caller that comes late starts level with the others and does not overtake all they have waiting."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=1)
+    first = [sequence(token, 100, caller="first") for token in range(2)]
+    scheduler.submit(first)
+    step(scheduler, decoder)
+    step(scheduler, decoder)
+    late = [sequence(10 + token, 100, caller="late") for token in range(3)]
+    scheduler.submit(late)
+    scheduler.end(first[0])
+    order = []
+    while scheduler.has_work:
+        step(scheduler, decoder)
+        for one in list(scheduler.live):
+            if one.started:
+                order.append(one.caller)
+                scheduler.end(one)
+    assert "first" in order[:2]
+
+
+def test_choices_of_one_prompt_read_it_once():
+    """Of n choices the first reads the prompt, and the others begin with its last token."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=4, batch=512)
+    prompt = prompt_of(3, 200)
+    choices = [Sequence(prompt, 260, index=index) for index in range(4)]
+    scheduler.submit(choices)
+    while not all(choice.started for choice in choices):
+        step(scheduler, decoder)
+    read = sum(feed.count for feeds in decoder.batches for feed in feeds if not feed.is_writing)
+    assert 200 + 3 == read
+
+
+def test_a_short_prompt_overtakes_a_long_one_that_still_moves_on():
+    """Short prompts are answered early, and the long one gets at least a quarter of each batch."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=3, batch=64)
+    long, short = sequence(1, 1000), sequence(2, 40)
+    scheduler.submit([long, short])
+    reads = []
+    while not short.started:
+        feeds = step(scheduler, decoder)
+        reads.append(sum(feed.count for feed in feeds if feed.sequence is long))
+    assert not long.started
+    assert min(reads) >= FIRST_CHUNK // 4
+
+
+def test_streams_are_moved_together():
+    """A gap between running slots is closed, since only neighbours are decoded together; nothing is lost by it."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=4)
+    sequences = [sequence(token, 20 + token) for token in range(4)]
+    scheduler.submit(sequences)
+    step(scheduler, decoder)
+    step(scheduler, decoder)
+    scheduler.end(sequences[1])
+    scheduler.end(sequences[2])
+    step(scheduler, decoder)
+    assert {0, 1} == {one.slot.number for one in scheduler.live}
+    for one in scheduler.live:
+        assert decoder.slots[one.slot.number] == one.tokens[: one.read].tolist()
+
+
+def test_a_cancelled_sequence_is_gone_from_the_next_batch():
+    """Waiting, reading or writing: after `end` a sequence is in no batch."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=2)
+    writing, reading, waiting = sequence(1), sequence(2, 500), sequence(3)
+    scheduler.submit([writing, reading, waiting])
+    step(scheduler, decoder)
+    step(scheduler, decoder)
+    assert writing.started
+    assert not reading.started
+    for one in (writing, reading, waiting):
+        scheduler.end(one)
+        assert one not in {feed.sequence for feed in scheduler.plan()}
+    assert not scheduler.has_work
+
+
+def test_a_lost_memory_is_read_again():
+    """After the attention memory is lost, streams are read again from their first token, before any new one."""
+    decoder = FakeDecoder()
+    scheduler = scheduler_of(decoder, parallel=1)
+    running, waiting = sequence(1), sequence(2)
+    scheduler.submit([running, waiting])
+    for _ in range(5):
+        step(scheduler, decoder)
+    written = running.written
+    decoder.rebuild()
+    scheduler.lose_memory()
+    feeds = step(scheduler, decoder)
+    assert [(running, 0, 10 + written)] == [(feed.sequence, feed.start, feed.count) for feed in feeds]
+
+
+def test_the_pace_stretches_a_step_no_further_than_promised():
+    """Prompt tokens beside settled streams add at most `MAX_STRETCH` - 1 writing steps."""
+    pace = Pace()
+    pace.observe(0, 1, 0.010)
+    pace.observe(100, 0, 0.100)
+    settled = YOUNG_TOKENS + 1
+    extra_s = pace.allowance(1, settled, 512) * 0.001
+    assert 0.5 * (MAX_STRETCH - 1) * 0.010 <= extra_s <= (MAX_STRETCH - 1) * 0.010
+
+
+def test_the_pace_lets_prompts_pass_young_streams():
+    """Streams that have just begun do not slow down the prompts beside them."""
+    pace = Pace()
+    pace.observe(0, 1, 0.010)
+    pace.observe(100, 0, 0.100)
+    assert pace.allowance(1, YOUNG_TOKENS, 512) > 4 * pace.allowance(1, YOUNG_TOKENS + 1, 512)
