@@ -3,19 +3,20 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 
 from router.chat import ChatRequest, Chunk, Event, Usage
 from router.dispatch.carry import carry_out
 from router.dispatch.trace import Trace
-from router.errors import ClientGone, RouterError, StreamInterrupted
+from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
 from router.ledger.record import Outcome, UsageRecord
 from router.runtime import Runtime, Verdict
 from router.telemetry import log
 
 MAX_DECISION_BYTES = 4096
+OUTCOMES: Mapping[type[RouterError], Outcome] = {ClientGone: "client_gone", StreamInterrupted: "interrupted"}
 
 
 class Exchange:
@@ -55,21 +56,15 @@ class Exchange:
         with self._runtime.metrics.inflight():
             try:
                 yield
-            except ClientGone:
-                self.settle("client_gone", ClientGone.status)
-                raise
-            except StreamInterrupted as error:
-                self.settle("interrupted", error.status)
-                raise
             except RouterError as error:
-                self.settle("error", error.status)
+                self.settle(OUTCOMES.get(type(error), "error"), error.status)
                 raise
             except asyncio.CancelledError:
                 self.settle("interrupted", StreamInterrupted.status)
                 raise
-            except Exception:
-                self.settle("error", 500)
-                raise
+            finally:
+                # Only a defect of ours gets here unsettled.
+                self.settle("error", InternalError.status)
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer's events; closing the generator stops the work."""
