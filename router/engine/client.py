@@ -21,6 +21,7 @@ from router.errors import (
 )
 
 STREAM_BYTES = 1 << 20
+_EVENT_BYTES = 160  # an event with its small fields, roughly
 UNSENT_BYTES = 64 << 20
 
 Answer: TypeAlias = wire.Piece | wire.ToolDelta | wire.Confidence | wire.Finished | wire.Used
@@ -74,22 +75,31 @@ class Stream:
 
     def push(self, event: wire.Event) -> None:
         """Take what the child sent for this request."""
-        if isinstance(event, wire.Failed):
-            self.end(refusal(event, has_delivered=self._has_delivered))
+        if type(event) is wire.Piece:
+            self._events.append(event)
+            self._size += _EVENT_BYTES + 2 * len(event.text) + (_logprob_bytes(event) if event.logprobs else 0)
+        elif not self._push_rarer(event):
             return
-        if not isinstance(event, Answer):
-            self.end(self._broken("The local engine answered something else."))
-            return
-        self._events.append(event)
-        if type(event) is wire.Used:
-            self.end(None)
-            return
-        self._size += _size_of(event)
         if self._size > STREAM_BYTES:
             self.close()
             self.end(StreamInterrupted("The answer was not read fast enough."))
-            return
-        self._wake()
+        elif self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _push_rarer(self, event: wire.Event) -> bool:
+        """What does not come with every token; False when it ended the stream."""
+        if isinstance(event, wire.Failed):
+            self.end(refusal(event, has_delivered=self._has_delivered))
+            return False
+        if not isinstance(event, Answer):
+            self.end(self._broken("The local engine answered something else."))
+            return False
+        self._events.append(event)
+        if isinstance(event, wire.Used):
+            self.end(None)
+            return False
+        self._size += _EVENT_BYTES + (len(event.arguments) if isinstance(event, wire.ToolDelta) else 0)
+        return True
 
     def lose(self, reason: str) -> None:
         """The child is gone. What nobody has seen yet is dropped, so that another target may still answer."""
@@ -195,16 +205,19 @@ class EngineClient(asyncio.Protocol):
         self._lose("The local engine stopped.")
 
     def _deliver(self, event: wire.Event) -> None:
-        if isinstance(event, wire.Hello | wire.Refused):
-            self._greet(event)
+        # `type is` costs a tenth of isinstance with a union, and this runs for every token.
+        kind = type(event)
+        if kind is wire.Hello or kind is wire.Refused:
+            self._greet(event)  # type: ignore[arg-type]
             return
-        stream = self._streams.get(event.id)
+        id_: int = event.id  # type: ignore[union-attr]
+        stream = self._streams.get(id_)
         if stream is not None:
-            if isinstance(event, wire.Used | wire.Failed):
-                del self._streams[event.id]
+            if kind is wire.Used or kind is wire.Failed:
+                del self._streams[id_]
             stream.push(event)
             return
-        reply = self._replies.pop(event.id, None)
+        reply = self._replies.pop(id_, None)
         if reply is not None and not reply.done():
             _settle(reply, event)
 
@@ -268,11 +281,5 @@ def _settle(reply: asyncio.Future[Reply], event: wire.Event) -> None:
         reply.set_exception(UpstreamInvalid("The local engine answered something else."))
 
 
-def _size_of(event: Answer) -> int:
-    """Roughly what the event costs in memory, in bytes."""
-    if type(event) is not wire.Piece:
-        return 256 + (len(event.arguments) if type(event) is wire.ToolDelta else 0)
-    size = 128 + len(event.text) * 2
-    for token in event.logprobs or ():
-        size += 256 + 256 * len(token.top)
-    return size
+def _logprob_bytes(piece: wire.Piece) -> int:
+    return sum(_EVENT_BYTES * (2 + len(token.top)) for token in piece.logprobs or ())

@@ -299,6 +299,9 @@ class Splitter:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield each payload that `data` completes. Raises `WireError` for a length over the limit."""
+        if not self._buffer and len(data) >= _LENGTH.size and _LENGTH.unpack_from(data)[0] == len(data) - _LENGTH.size:
+            yield data[_LENGTH.size :]  # the usual case: one whole frame
+            return
         self._buffer += data
         while len(self._buffer) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._buffer)
