@@ -66,6 +66,7 @@ class Terms:
     top_logprobs: int | None = None
     ignore_eos: bool = False
     confidence_at: frozenset[int] = frozenset()
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Answer:
         self._desk = desk
         self._constraint = guide.constraint
         self._parser = guide.parser
-        self._text = TextStream(terms.stops)
+        self._text = TextStream(terms.stops, drops_space=terms.is_chat)
         self._tally = Tally()
         self._unsent_tokens = 0
         self._unsent_logprobs: list[TokenLogprob] = []

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 class Reading:
     """One row of logits: the likeliest token, log of the softmax's sum, entropy, and the first's lead on the second.
 
-    All natural logarithms: log p(token) = logit - `log_sum`; `margin` = log p(first) - log p(second).
+    All natural logarithms: log p(token) = logit - `log_sum`; `margin` = log p(first) - log p(second), at most 80.
     """
 
     best: int
@@ -22,32 +23,29 @@ class Reading:
     margin: float
 
 
+_LEAST: Final = np.float32(-80)
+"""exp(-80) is nothing beside 1; lower ones would be slow denormal numbers, and minus infinity times 0 is not a number."""
+
+
 class Reader:
-    """Reads rows of logits into one scratch buffer; six passes over the row, no allocation."""
+    """Reads rows of logits with two scratch buffers: a handful of passes over the row, no allocation."""
 
     def __init__(self, vocab: int) -> None:
-        self._scratch: Floats = np.empty(vocab, np.float32)
+        self._shifted: Floats = np.empty(vocab, np.float32)
+        self._weights: Floats = np.empty(vocab, np.float32)
 
     def read(self, row: Floats) -> Reading:
         """The figures of one row, before any sampling changes it; the row is left as it was."""
         best = int(row.argmax())
-        top = float(row[best])
-        weights = np.subtract(row, row[best], out=self._scratch)
-        shifted_mean = self._softmax_mean(weights)
-        row[best] = -np.inf
-        second = float(row.max())
-        row[best] = top
-        total, mean = shifted_mean
-        return Reading(best, top + math.log(total), math.log(total) - mean, top - second)
-
-    def _softmax_mean(self, shifted: Floats) -> tuple[float, float]:
-        """Sum of exp(x), and the mean of x under the softmax. H = log(sum) - mean."""
-        weights = np.exp(shifted)
+        top = row[best]
+        shifted = np.subtract(row, top, out=self._shifted)
+        np.maximum(shifted, _LEAST, out=shifted)
+        weights = np.exp(shifted, out=self._weights)
         total = float(weights.sum())
-        product = float(np.dot(weights, shifted))
-        if math.isnan(product):  # exp(-inf) * -inf, where the model itself rules tokens out
-            product = float(np.nansum(weights * shifted))
-        return total, product / total
+        # H = log(sum of e^x) - mean of x under the softmax.
+        entropy = math.log(total) - float(np.dot(weights, shifted)) / total
+        shifted[best] = _LEAST
+        return Reading(best, float(top) + math.log(total), entropy, -float(shifted.max()))
 
 
 @dataclass(slots=True)

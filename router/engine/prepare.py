@@ -115,6 +115,7 @@ class Preparer:
             top is None or 0 <= top <= MAX_TOP_LOGPROBS, "top_logprobs", f"it must be from 0 to {MAX_TOP_LOGPROBS}"
         )
         _require(len(submit.confidence_at) <= MAX_MARKS, "confidence_at", f"at most {MAX_MARKS} marks")
+        _require(submit.adapter is None, "adapter", "this model has none")
         _require(
             (submit.messages is None) != (submit.prompt is None), "prompt", "either messages or a prompt is needed"
         )
@@ -142,6 +143,7 @@ def _terms(submit: Submit) -> Terms:
         submit.top_logprobs,
         submit.ignore_eos,
         frozenset(submit.confidence_at),
+        submit.messages is not None,
     )
 
 

@@ -6,17 +6,24 @@ _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
 class TextStream:
-    """Joins bytes to characters and holds back what may yet turn out to be the start of a stop string."""
+    """Joins bytes to characters and holds back what may yet turn out to be the start of a stop string.
 
-    def __init__(self, stops: tuple[str, ...] = ()) -> None:
+    `drops_space` leaves out one space at the very start, which belongs to the border between prompt and answer.
+    """
+
+    def __init__(self, stops: tuple[str, ...] = (), *, drops_space: bool = False) -> None:
         self._decoder = _utf8("replace")
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
+        self._drops_space = drops_space
         self.is_stopped = False
 
     def push(self, data: bytes) -> str:
         """What may be shown now. After a stop string has come, `is_stopped` is True and nothing more is shown."""
         text = self._decoder.decode(data)
+        if self._drops_space and text:
+            self._drops_space = False
+            text = text.removeprefix(" ")
         if not self._stops:
             return text
         self._held += text

@@ -55,3 +55,9 @@ def test_text_that_only_looked_like_a_stop_is_shown_at_the_end():
     """The held-back start of a stop string belongs to the answer when the stop never came."""
     stream = TextStream(("</end>",))
     assert ("a ", "</en") == (stream.push(b"a </en"), stream.finish())
+
+
+def test_an_answer_does_not_begin_with_the_prompts_space():
+    """One space at the start of a chat answer is left out, and only one, and only there."""
+    stream = TextStream(drops_space=True)
+    assert ["", " a", " b"] == [stream.push(piece) for piece in (b" ", b" a", b" b")]

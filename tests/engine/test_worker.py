@@ -92,8 +92,10 @@ def test_no_load_changes_a_single_token(seed, parallel, extra_slots):
         if draw.random() < 0.2:
             cancelled.add(id_)
             bench.worker.handle(Forget(id_))
-        if draw.random() < 0.1:
+        if draw.random() < 0.1 and bench.worker.scheduler.live:
             bench.decoder.fail = 1
+            bench.step()
+            bench.step()
     bench.drain()
     for id_, (prompt, count) in asked.items():
         shown = bench.text(id_)
