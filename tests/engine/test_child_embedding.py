@@ -34,15 +34,16 @@ def test_likeness_is_in_the_angle(child):
     """Sentences of one meaning are near, of another far, and every vector has length 1."""
     vectors = embed(child, "A cat sits on the mat.", "A kitten rests on a rug.", "Stock prices fell sharply.")
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    assert vectors[0] @ vectors[1] > 0.5 > 0.3 > vectors[0] @ vectors[2]
+    assert vectors[0] @ vectors[1] > 0.5
+    assert vectors[0] @ vectors[2] < 0.3
 
 
 def test_a_batch_is_as_good_as_one_by_one(child):
-    """A text has the same vector in a batch of a hundred of all lengths as alone."""
+    """A text has the same vector in a batch of a hundred of all lengths as alone, up to 8-bit rounding."""
     texts = [f"sentence {number} " + "and more " * (number % 40) for number in range(100)]
     together = embed(child, *texts)
     alone = np.concatenate([embed(child, texts[number]) for number in (0, 39, 99)])
-    assert np.abs(together[[0, 39, 99]] - alone).max() < 1e-3
+    assert (together[[0, 39, 99]] * alone).sum(axis=1).min() > 0.9995
 
 
 def test_text_and_tokens_are_the_same(child):
