@@ -18,6 +18,8 @@ DURATION = "gen_ai_client_operation_duration_seconds"
 def agree(router: Server, config: Path, sent: Sequence[Load], chunks: int) -> dict[str, object]:
     """Requests and answer tokens as the client, `/metrics` and `shunt usage` counted them.
 
+    Every request must also have been judged: a policy that takes its safe target without a score would look fast.
+
     Raises:
         RuntimeError: they differ.
     """
@@ -26,8 +28,9 @@ def agree(router: Server, config: Path, sent: Sequence[Load], chunks: int) -> di
         "completion_tokens": sum(load.requests * (chunks if load.events else WHOLE_TOKENS) for load in sent),
     }
     ledger = _from_ledger(config)
-    metrics = {"requests": sum_of(router.get("/metrics"), f"{DURATION}_count")}
-    if client != ledger or client["requests"] != metrics["requests"]:
+    exposition = router.get("/metrics")
+    metrics = {"requests": sum_of(exposition, f"{DURATION}_count"), "scores": sum_of(exposition, "shunt_score_count")}
+    if client != ledger or {client["requests"]} != set(metrics.values()):
         raise RuntimeError(f"the counts differ: client {client}, ledger {ledger}, metrics {metrics}")
     return {"client": client, "ledger": ledger, "metrics": metrics}
 

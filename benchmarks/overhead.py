@@ -8,12 +8,13 @@ from pathlib import Path
 from benchmarks.agreement import agree
 from benchmarks.load import Load, Shape, put_load
 from benchmarks.overhead_summary import Round, summarise
+from benchmarks.overhead_view import lines, plot
 from benchmarks.pace import reference_ms
 from benchmarks.process import cpu_seconds, has_mapped, rss_mb
 from benchmarks.prompts import bodies
 from benchmarks.servers import CONFIG, Counts, Server, counts, serve_mock, serve_router
 
-SUMMARY = "latency, requests/s, CPU and memory of the router in front of a mock, against the mock alone"
+__all__ = ["add_options", "lines", "plot", "run"]
 
 # Compiled modules that only litellm brings in: mapped means loaded.
 LITELLM_MODULES = ("/tiktoken/", "/tokenizers/")

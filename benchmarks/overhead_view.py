@@ -53,38 +53,30 @@ def plot(record: Mapping[str, Any], path: Path) -> None:
     """Draw added latency, requests/s and CPU per request as one PNG."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that only a picture needs
 
-    scenarios = record["result"]["scenarios"]
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    latency, rate, cpu = figure.subplots(1, 3, sharey=True)
+    scenarios, machine = record["result"]["scenarios"], record["machine"]
     names = [scenario["scenario"] for scenario in scenarios]
-    times = [_time(scenario) for scenario in scenarios]
-    _bars(latency, names, [("p50", _added(times, "p50")), ("p99", _added(times, "p99"))])
-    latency.set_xlabel("added latency, ms (streams: to the first byte)")
+    added = {quantile: [_time(scenario)[quantile]["added_ms"] for scenario in scenarios] for quantile in ("p50", "p99")}
     rates = [scenario["requests_per_s"]["router"] for scenario in scenarios]
-    _bars(rate, names, [("through the router", rates)])
-    rate.set_xlabel("requests/s through the router")
-    spent = [scenario["router_cpu_ms_per_request"]["median"] for scenario in scenarios]
-    _bars(cpu, names, [("router process", spent)])
-    cpu.set_xlabel("CPU ms per request, router process")
-    machine = record["machine"]
+    cpu = [scenario["router_cpu_ms_per_request"]["median"] for scenario in scenarios]
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, sharey=True)
+    _bars(left, names, added, "added latency, ms (streams: to the first byte)")
+    _bars(middle, names, {"": rates}, "requests/s through the router")
+    _bars(right, names, {"": cpu}, "CPU ms per request, router's process")
+    left.legend(fontsize=8)
+    left.invert_yaxis()
     figure.suptitle(
         f"Router in front of a mock: {machine['cpu']}, {machine['cores']} shared cores, {record['date'][:10]}"
     )
     figure.savefig(path, dpi=110)
 
 
-def _added(times: Sequence[Mapping[str, Any]], quantile: str) -> list[float]:
-    return [time[quantile]["added_ms"] for time in times]
-
-
-def _bars(axes: Any, names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) -> None:
+def _bars(axes: Any, names: Sequence[str], series: Mapping[str, Sequence[float]], label: str) -> None:
     height = 0.8 / len(series)
-    for number, (label, values) in enumerate(series):
-        places = [place + number * height for place in range(len(names))]
-        bars = axes.barh(places, values, height=height * 0.9, label=label)
+    for number, (name, values) in enumerate(series.items()):
+        bars = axes.barh([at + number * height for at in range(len(names))], values, height=height * 0.9, label=name)
         axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
-    axes.set_yticks([place + 0.4 - height / 2 for place in range(len(names))], names)
+    axes.set_yticks([at + 0.4 - height / 2 for at in range(len(names))], names)
+    axes.set_xlabel(label)
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(series) > 1:
-        axes.legend(fontsize=8)
