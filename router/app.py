@@ -81,6 +81,9 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours are in telemetry/; FastAPI's own asks for its providers on every request, and the environment alone could
+        # make it export.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         exception_handlers={
             RouterError: _on_router_error,
             HTTPException: _on_http_exception,

@@ -41,6 +41,7 @@ def run(path: Path | None, *, host: str | None, port: int | None) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # nothing here reads the client's address
                 timeout_graceful_shutdown=int(config.server.drain_s),
             )
         )
