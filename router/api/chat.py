@@ -12,6 +12,7 @@ from router.api.parse import parse_chat
 from router.api.presence import while_present
 from router.chat import ChatRequest
 from router.dispatch.framing import ChatFrames, collect
+from router.dispatch.merge import usage_object
 from router.errors import ClientGone, StreamInterrupted
 from router.exchange import Exchange
 from router.ledger.record import UsageRecord
@@ -80,6 +81,7 @@ class ChatAnswer(Response):
             answer = await collect(
                 events, request_id=exchange.request.request_id, created=self.created, model=lambda: exchange.target
             )
+        answer.setdefault("usage", usage_object(exchange.usage))
         exchange.settle("ok")
         await JSONResponse(answer)(scope, receive, send)
 
