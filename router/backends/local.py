@@ -18,7 +18,7 @@ from router.engine.client import EngineClient
 from router.engine.gguf import GgufError
 from router.engine.inspection import inspect
 from router.engine.location import SourceError, place
-from router.engine.progress import shown
+from router.engine.progress import messages, shown
 from router.engine.serving import settings_of
 from router.engine.supervisor import NotServableError, Plan, Rhythm, Supervisor
 from router.engine.watch import Snapshot
@@ -51,7 +51,7 @@ class LocalBackend:
     ) -> None:
         self._config = config
         self._cache_dir = settings.cache_dir
-        self._console = console or Console(stderr=True)
+        self._console = console or messages
         self._fetched: str | None = None
         self._supervisor = Supervisor(config.name, self._prepare, rhythm=rhythm)
 

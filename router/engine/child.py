@@ -5,6 +5,8 @@ renders templates and tokenises (session.py). The process ends when the parent h
 """
 
 import os
+import resource
+import signal
 import socket
 import sys
 
@@ -36,6 +38,11 @@ def main() -> int:
 
 
 def _prepare_process() -> None:
+    # A service manager signals the whole group, but the answers at hand are the parent's to finish: it hangs up after.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A crash must not leave a file with prompts in it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Threads that wait must not spin: beside any busy neighbour spinning costs most of the throughput.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -19,14 +19,19 @@ def silent(_done: int, _total: int | None) -> None:
     """Report to nobody."""
 
 
+# One for the whole process: bars of several models share the terminal instead of writing over each other.
+messages = Console(stderr=True)
+
+
 @contextmanager
-def shown(name: str, console: Console) -> Iterator[Report]:
+def shown(name: str, console: Console = messages) -> Iterator[Report]:
     """A report that `console` shows under `name`."""
     if not console.is_terminal:
         yield _Lines(name, console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+    # Standard output may be a file while the bar is in a terminal: what is printed there stays there.
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, redirect_stdout=False) as bars:
         task = bars.add_task(name, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 

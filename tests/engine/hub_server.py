@@ -18,6 +18,7 @@ class Hub:
     breaks_after: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     ignores_ranges: bool = False
+    lies_about_ranges: int = 0
     tells_size: bool = True
     sha256: str | None = None
     missing: str | None = None
@@ -64,6 +65,8 @@ class Hub:
         start, status, extra = 0, "200 OK", {}
         if "range" in headers and not self.ignores_ranges:
             start = int(headers["range"].removeprefix("bytes=").removesuffix("-"))
+            if self.lies_about_ranges:
+                self.lies_about_ranges, start = self.lies_about_ranges - 1, 7
             if start >= len(self.data):
                 _reply(writer, "416 Range Not Satisfiable", {})
                 return

@@ -94,6 +94,13 @@ async def test_server_without_ranges_starts_over(hub: Hub, tmp_path: Path) -> No
     assert (await _resolve(tmp_path)).read_bytes() == DATA
 
 
+async def test_other_range_than_was_asked_for_starts_over(hub: Hub, tmp_path: Path) -> None:
+    """A server that sends another part of the file than was asked for does not spoil what is here."""
+    hub.breaks_after, hub.lies_about_ranges = [1_000_000], 1
+    assert (await _resolve(tmp_path)).read_bytes() == DATA
+    assert hub.ranges[-1] is None
+
+
 async def test_spoiled_part_never_becomes_the_file(hub: Hub, tmp_path: Path) -> None:
     """Bytes that were damaged on the disk are found by the digest: no file, no part, and the next try is right."""
     hub.breaks_after = [1_000_000] + [0] * download_module.TRIES

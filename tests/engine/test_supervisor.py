@@ -224,3 +224,14 @@ async def test_socket_is_gone_once_the_child_is_connected(
     async with supervised(plan_of(tiny)) as supervisor:
         await ready(supervisor)
         assert [*os.scandir(tmp_path)] == []
+
+
+async def test_signals_for_the_group_leave_the_child_serving(tiny: Path) -> None:
+    """SIGTERM and SIGINT are for the parent, which drains: the child goes on until the parent hangs up."""
+    async with supervised(plan_of(tiny)) as supervisor:
+        await ready(supervisor)
+        client = supervisor.client
+        assert client is not None
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            os.kill(_pid(supervisor), signal_)
+            assert await _tokens(client.submit(brief(client.next_id()))) == 32
