@@ -19,6 +19,7 @@ Ids = npt.NDArray[np.int64]
 
 _REFUSALS_BEFORE_MASK = 6
 _GREAT = np.float32(1e-3)
+_BLOCK = 512
 
 
 class Constraint(Protocol):
@@ -35,11 +36,13 @@ class Constraint(Protocol):
 
 
 class Scratch:
-    """Buffers of one row, shared by every sampler of a thread."""
+    """Buffers of one row, shared by every sampler of a thread. The weights lie in blocks, the last filled with zeros."""
 
     def __init__(self, vocab: int) -> None:
         self.scaled: Floats = np.empty(vocab, np.float32)
-        self.weights: Floats = np.empty(vocab, np.float32)
+        padded = np.zeros(-(-vocab // _BLOCK) * _BLOCK, np.float32)
+        self.weights: Floats = padded[:vocab]
+        self.blocks: Floats = padded.reshape(-1, _BLOCK)
 
 
 class Penalties:
@@ -142,15 +145,8 @@ class Sampler:
         scaled *= np.float32(1 / max(self._sampling.temperature, 1e-6))
         weights = np.exp(scaled, out=scratch.weights)
         ids = self._kept(weights)
-        return self._draw(weights, ids)
-
-    def _draw(self, weights: Floats, ids: Ids | None) -> int:
-        kept = weights if ids is None else weights[ids]
-        sums = np.cumsum(kept, dtype=np.float64)
-        at = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
-        # Rounding up to the very sum must not choose a token of weight zero behind the last possible one.
-        at = min(at, int(np.searchsorted(sums, sums[-1])))
-        return at if ids is None else int(ids[at])
+        point = self._random.random()
+        return draw_any(scratch.blocks, point) if ids is None else int(ids[draw(weights[ids], point)])
 
     def _kept(self, weights: Floats) -> Ids | None:
         """The tokens that top_k, top_p and min_p leave; None is all of them. The likeliest has weight 1."""
@@ -159,8 +155,26 @@ class Sampler:
         if 0 < sampling.top_k < len(weights):
             cut = max(cut, float(np.partition(weights, -sampling.top_k)[-sampling.top_k]))
         if sampling.top_p < 1:
-            cut = max(cut, nucleus_cut(weights[weights >= cut], sampling.top_p))
+            pool = weights[weights >= np.float32(cut)] if cut > 0 else weights
+            cut = max(cut, nucleus_cut(pool, sampling.top_p))
         return np.flatnonzero(weights >= np.float32(cut)) if cut > 0 else None
+
+
+def draw(weights: Floats, point: float) -> int:
+    """The index that `point`, from 0 to 1, falls on when the weights are laid end to end."""
+    sums = np.cumsum(weights, dtype=np.float64)
+    at = int(np.searchsorted(sums, point * sums[-1], side="right"))
+    # Rounding up to the very sum must not choose a weight of zero behind the last possible one.
+    return min(at, int(np.searchsorted(sums, sums[-1])))
+
+
+def draw_any(blocks: Floats, point: float) -> int:
+    """As `draw`, over all blocks: only the sums of the blocks and the weights of one are added up."""
+    sums = np.cumsum(blocks.sum(axis=1), dtype=np.float64)
+    target = point * float(sums[-1])
+    block = min(int(np.searchsorted(sums, target, side="right")), int(np.searchsorted(sums, sums[-1])))
+    before = float(sums[block - 1]) if block else 0.0
+    return block * _BLOCK + draw(blocks[block], min(1.0, (target - before) / float(sums[block] - before)))
 
 
 def nucleus_cut(weights: Floats, share: float) -> float:
