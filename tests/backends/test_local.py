@@ -24,6 +24,7 @@ from router.errors import (
     StreamInterrupted,
     UpstreamRefused,
 )
+from tests.engine.hub_server import SOURCE, Hub, serving
 from tests.fakes.gguf_model import write_tiny_gguf
 
 LOAD_S = 60.0
@@ -33,6 +34,12 @@ LOAD_S = 60.0
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model with random weights that was made for a window of 8,192 tokens: it can write for seconds."""
     return write_tiny_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf", context=8192)
+
+
+@pytest.fixture(scope="module")
+def weights(tiny: Path) -> bytes:
+    """The model's bytes, for a hub to serve."""
+    return tiny.read_bytes()
 
 
 def _model(source: Path | str, **changes) -> ModelConfig:
@@ -229,6 +236,61 @@ async def test_absent_source_is_missing(tmp_path: Path) -> None:
         assert (backend.state().status, backend.state().reason) == ("missing", "set SHUNT_SMALL")
         with pytest.raises(UpstreamRefused):
             await _answer(backend, _ask())
+
+
+async def test_model_is_loading_while_it_is_fetched(
+    weights: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting does not wait for a download; its progress is the reason, and afterwards the model answers."""
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    hub = Hub(weights, holds=asyncio.Event())
+    async with serving(hub):
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        backend = _backend(_model(SOURCE), tmp_path)
+        await backend.start()
+        try:
+            async with asyncio.timeout(LOAD_S):
+                while not (backend.state().reason or "").startswith("downloading, "):
+                    await asyncio.sleep(0.01)
+                assert backend.state().status == "loading"
+                with pytest.raises(UpstreamRefused):
+                    await _answer(backend, _ask())
+                hub.holds.set()
+                await backend.supervisor.until("ready")
+            assert backend.state().reason is None
+            assert len(_text(await _answer(backend, _ask()))) > 0
+        finally:
+            await backend.close()
+
+
+async def test_unreachable_hub_is_down_until_later(
+    weights: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the hub the model is down with one clear line; it comes by itself once the hub does."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    async with _serving(_model(SOURCE), tmp_path, Rhythm(retry_s=0.05)) as backend:
+        state = backend.state()
+        assert state.status == "down"
+        assert state.reason == f"{SOURCE}: http://127.0.0.1:9 cannot be reached"
+        async with serving(Hub(weights)) as hub, asyncio.timeout(LOAD_S):
+            monkeypatch.setenv("HF_ENDPOINT", hub.url)
+            await backend.supervisor.until("ready")
+        assert backend.stats().restarts_total == 0
+
+
+async def test_closing_stops_a_download(weights: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops the router does not wait for gigabytes."""
+    hub = Hub(weights, holds=asyncio.Event())
+    async with serving(hub):
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        backend = _backend(_model(SOURCE), tmp_path)
+        await backend.start()
+        async with asyncio.timeout(LOAD_S):
+            while not (backend.state().reason or "").startswith("downloading, "):
+                await asyncio.sleep(0.01)
+            await backend.close()
+        hub.holds.set()
+    assert backend.state().status == "down"
 
 
 async def test_stats_come_from_the_heartbeat(tiny: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class Hub:
     sha256: str | None = None
     missing: str | None = None
     location: str | None = None
+    holds: asyncio.Event | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -74,6 +75,11 @@ class Hub:
             extra = {"Content-Range": f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"}
         body = self.data[start:]
         _reply(writer, status, extra | {"Content-Length": str(len(body))})
+        if self.holds is not None and not self.holds.is_set():
+            half = len(body) // 2
+            writer.write(body[:half])
+            await self.holds.wait()
+            body = body[half:]
         writer.write(body[: self.breaks_after.pop(0)] if self.breaks_after else body)
 
 
