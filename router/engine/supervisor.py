@@ -7,7 +7,6 @@ loading ──> ready ──> down (it died; started again after a pause) ──
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -102,8 +101,7 @@ class Supervisor:
         """End the child and stop supervising."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})  # how it ended has been reported: closing goes on
             self._task = None
         self._set("down", "closed")
 

@@ -344,6 +344,30 @@ def test_parameters_travel_by_name() -> None:
     assert b"secret" not in wire.frame([command])
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ({"type": "text"}, wire.ResponseFormat()),
+        ({"type": "json_object"}, wire.ResponseFormat("json_object")),
+        (
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
+            wire.ResponseFormat("json_schema", {"type": "object"}),
+        ),
+    ],
+)
+def test_response_formats_travel(written: dict, expected: wire.ResponseFormat) -> None:
+    """Each of OpenAI's formats is the engine's."""
+    assert submit_of(_ask(response_format=written), 1).response_format == expected
+
+
+def test_tools_travel() -> None:
+    """Tools and the choice among them arrive unchanged."""
+    tool = {"type": "function", "function": {"name": "look"}}
+    choice = {"type": "function", "function": {"name": "look"}}
+    command = submit_of(_ask(tools=[tool], tool_choice=choice, parallel_tool_calls=False), 1)
+    assert (command.tools, command.tool_choice, command.parallel_tool_calls) == ([tool], choice, False)
+
+
 def test_tool_calls_are_openais_deltas() -> None:
     """The first part of a call has its id, type and name, the others only arguments."""
     events = [

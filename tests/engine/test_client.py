@@ -17,6 +17,7 @@ from router.errors import (
     Overloaded,
     RouterError,
     StreamInterrupted,
+    TooLarge,
     UpstreamInvalid,
     UpstreamUnavailable,
 )
@@ -200,6 +201,35 @@ async def test_reader_that_falls_behind_loses_its_stream_only(monkeypatch: pytes
         assert await quick.batch() == [_piece(quick)]
         with pytest.raises(StreamInterrupted, match="not read fast enough"):
             await slow.batch()
+
+
+async def test_logprobs_count_as_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alternatives of each token fill memory faster than text does, and are bounded with it."""
+    monkeypatch.setattr(client_module, "STREAM_BYTES", 50_000)
+    async with connected() as (client, child):
+        stream = _submit(client)
+        await child.read()
+        top = [wire.TopToken("x", b"x", -1.0)] * 20
+        piece = wire.Piece(stream.id, 0, "x", 1, [wire.TokenLogprob("x", b"x", -1.0, top)])
+        await child.send(*[piece] * 20)
+        assert await child.read() == wire.Cancel(stream.id)
+
+
+async def test_request_that_fits_no_frame_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be framed is the caller's error, and leaves nothing behind."""
+    monkeypatch.setattr(wire, "MAX_FRAME_BYTES", 100)
+    async with connected() as (client, _child):
+        with pytest.raises(TooLarge):
+            client.submit(wire.Submit(client.next_id(), messages=[{"role": "user", "content": "x" * 200}]))
+        assert client.open_streams == 0
+
+
+async def test_second_greeting_breaks_the_protocol() -> None:
+    """A child greets once."""
+    hello = wire.Hello(1, 256, 4, 300, "tiny", True, False)
+    async with connected() as (client, child):
+        await child.send(hello, hello)
+        await client.lost.wait()
 
 
 async def test_child_that_does_not_read_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,3 +160,14 @@ def test_any_damage_is_read_or_refused(
         size = data.draw(st.sampled_from([0, 1, 4, 8]))
         header[at : at + size] = data.draw(st.one_of(st.binary(max_size=9), st.sampled_from([b"\xff" * 8, bytes(8)])))
     _readable_or_refused(tmp_path_factory.getbasetemp() / "damaged.gguf", bytes(header) + whole[len(header) :])
+
+
+def test_undeclared_quantization_is_what_most_weights_have(tmp_path: Path) -> None:
+    """A file that does not declare its mixture is named after the type that most of its weights have."""
+    path = tmp_path / "plain.gguf"
+    tensors = (_tensor(b"a", (8,)), _tensor(b"b", (64,), kind=1, offset=32))
+    header = _file(ARCHITECTURE, tensors=tensors)
+    path.write_bytes(header + bytes(-len(header) % 32 + 32 + 128))
+    assert read(path).quantization == "F16"
+    path.write_bytes(_file(ARCHITECTURE) + bytes(32))
+    assert read(path).quantization == "none"

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -226,6 +227,15 @@ async def test_folder_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path) 
     cache.write_text("not a folder")
     with pytest.raises(SourceError, match="cannot be written"):
         await _resolve(cache)
+
+
+async def test_full_disk_is_told_before_the_transfer(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that will not fit is not begun."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(download_module.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(SourceError, match=r"1\.0 kB free, and 3\.0 MB are needed"):
+        await _resolve(tmp_path)
+    assert hub.ranges == []
 
 
 async def test_path_is_itself(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from router.engine import process, wire
 from router.engine.client import Stream
 from router.engine.heart import Heartbeat
-from router.engine.supervisor import Rhythm, Supervisor
+from router.engine.supervisor import Plan, Rhythm, Supervisor
 from router.errors import StreamInterrupted, UpstreamUnavailable
 from tests.engine.nursery import LOAD_S, Pauses, brief, endless, plan_of, ready, supervised
 from tests.fakes.gguf_model import write_tiny_gguf
@@ -235,3 +235,17 @@ async def test_signals_for_the_group_leave_the_child_serving(tiny: Path) -> None
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             os.kill(_pid(supervisor), signal_)
             assert await _tokens(client.submit(brief(client.next_id()))) == 32
+
+
+async def test_defect_of_ours_does_not_look_like_loading(caplog: pytest.LogCaptureFixture) -> None:
+    """When supervision itself breaks, the model is down and the log says so."""
+
+    async def broken() -> Plan:
+        raise ZeroDivisionError
+
+    supervisor = Supervisor("test", broken)
+    supervisor.start()
+    await supervisor.until("down")
+    assert supervisor.reason == "internal error"
+    assert "supervision ended" in caplog.text
+    await supervisor.close()
