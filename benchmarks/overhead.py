@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         folder = Path(name)
         bench = Bench(mock, router, {stream: _write_bodies(folder, stream=stream) for stream in (False, True)})
         memory = {"ready": rss_mb(router.pid)}
-        sent = [_through_router(bench, scenario, seconds=1.0) for scenario in SCENARIOS]
+        warm_up_s = min(1.0, options.seconds)
+        sent = [_load(bench, bench.router, scenario, warm_up_s) for scenario in SCENARIOS]
         memory["warm"] = rss_mb(router.pid)
         before = counts(mock)
         rounds = _measure(bench, options)
@@ -109,10 +110,6 @@ def _play(bench: Bench, scenario: Scenario, seconds: float, *, router_first: boo
     cpu_s = cpu_seconds(bench.router.pid) - cpu_before
     pace_ms = (pace_before + reference_ms()) / 2
     return Round(direct or _load(bench, bench.mock, scenario, seconds), through, cpu_s, pace_ms)
-
-
-def _through_router(bench: Bench, scenario: Scenario, seconds: float) -> Load:
-    return _load(bench, bench.router, scenario, seconds)
 
 
 def _load(bench: Bench, server: Server, scenario: Scenario, seconds: float) -> Load:
