@@ -89,7 +89,7 @@ def facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "chat template", "in the file" if header.has_template else "none: name one in the policy file"
     yield "window", f"{how.context:,} of the {header.context:,} tokens it was trained with; {how.parallel} at a time"
     yield "weights", decimal(needed.weights)
-    yield "attention", decimal(needed.attention)
+    yield "attention", f"{decimal(needed.attention)}, and up to {decimal(needed.kept)} for earlier conversations"
     yield "buffers", decimal(needed.buffers + needed.process)
     yield "needed", f"{decimal(needed.total)} (estimate)"
     yield "available", "unknown" if entry.available is None else decimal(entry.available)

@@ -12,7 +12,6 @@ from router.engine.settings import Settings, default_cells
 PROCESS_BYTES = 80 << 20  # Python, numpy and llama.cpp without a model; measured
 TOKEN_BYTES = 350  # an entry of the vocabulary: texts, ranks and both ways of looking them up
 BATCH_TOKENS = 512
-SPARE_SLOTS = 16
 
 _KV_TYPES = {kind.name.lower(): kind for kind in TENSOR_TYPES.values()}
 _CGROUP = Path("/sys/fs/cgroup")
@@ -20,23 +19,29 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes by purpose: the weights, the attention memory, buffers for one batch, and the process itself."""
+    """Bytes by purpose: weights, attention memory, what is kept of earlier conversations, buffers, the process."""
 
     weights: int
     attention: int
+    kept: int
     buffers: int
     process: int = PROCESS_BYTES
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.attention + self.buffers + self.process
+        return self.weights + self.attention + self.kept + self.buffers + self.process
 
 
 def need(header: Gguf, how: Settings) -> Need:
     """An estimate for serving `header` with these settings; tends to be high rather than low."""
     cells = how.cells or default_cells(how.context, how.parallel)
-    return Need(header.weight_bytes, attention_bytes(header, cells, how.kv_type), _buffer_bytes(header, how.parallel))
+    return Need(
+        weights=header.weight_bytes,
+        attention=attention_bytes(header, cells, how.kv_type),
+        kept=how.vault_mib << 20,
+        buffers=_buffer_bytes(header, how.parallel),
+    )
 
 
 def attention_bytes(header: Gguf, cells: int, kv_type: str = "f16") -> int:
@@ -71,11 +76,10 @@ def _per_layer(header: Gguf, key: str, default: int | None) -> tuple[int, ...]:
 
 def _buffer_bytes(header: Gguf, parallel: int) -> int:
     """The vocabulary; logits of every row, in the graph and copied out, and one batch's activations, as 32-bit floats."""
-    rows = 2 * parallel + SPARE_SLOTS
     family = header.architecture
     width = header.number(f"{family}.embedding_length")
     feed = max(_per_layer(header, f"{family}.feed_forward_length", 4 * width), default=4 * width)
-    floats = 2 * rows * header.vocabulary + BATCH_TOKENS * (8 * width + 3 * feed)
+    floats = 2 * parallel * header.vocabulary + BATCH_TOKENS * (8 * width + 3 * feed)
     return TOKEN_BYTES * header.vocabulary + 4 * floats
 
 

@@ -1,0 +1,1 @@
+"""Tests of the local engine: real children, real signals, real files."""

@@ -54,7 +54,7 @@ def test_attention_of_a_model_without_heads() -> None:
 async def test_estimate_holds_against_a_real_child(tmp_path: Path) -> None:
     """A loaded child takes between half the estimate and all of it."""
     model = write_tiny_gguf(tmp_path / "model.gguf", context=4096, layers=8, width=512)
-    how = Settings("", str(model), 4096, 4, 16, threads=1)
+    how = Settings("", str(model), 4096, 4, 16, threads=1, vault_mib=0)
     estimate = need(read(model), how)
     assert estimate.weights > 60 * MB
     assert estimate.attention == 64 * MB * 2
