@@ -20,7 +20,7 @@ DEFAULT_DATA = Path("../shared/data")
 @app.command()
 def train(data: Data = DEFAULT_DATA, out: Out = SHIPPED) -> None:
     """Fit both heads, measure them and write manifest, pipelines and arrays."""
-    from classifiers.training import STEPS, train as run  # noqa: PLC0415 (scikit-learn only where it is needed)
+    from classifiers import training  # noqa: PLC0415 (scikit-learn only where it is needed)
 
     columns = (
         SpinnerColumn(),
@@ -29,8 +29,8 @@ def train(data: Data = DEFAULT_DATA, out: Out = SHIPPED) -> None:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not Console(stderr=True).is_terminal) as progress:
-        bar = progress.add_task("training", total=STEPS, note="")
-        manifest = run(data, out, lambda note: progress.update(bar, advance=1, note=note))
+        bar = progress.add_task("training", total=training.STEPS, note="")
+        manifest = training.train(data, out, lambda note: progress.update(bar, advance=1, note=note))
     Console().print(f"{manifest['artifact']} -> {out}")
     _print(manifest["scores"])
 

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from classifiers.classifier import Classifier
-from classifiers.compiled import Tables, from_bytes
+from classifiers.compiled import from_bytes
 
 FORMAT = 1
 MANIFEST, PIPELINES, COMPILED = "manifest.json", "pipelines.skops", "compiled.npz"
@@ -34,7 +34,7 @@ def load(folder: Path | None = None) -> Classifier:
     _check_versions(place / MANIFEST, manifest)
     contents = {name: _verified(place / name, manifest) for name in (PIPELINES, COMPILED)}
     try:
-        tables: Tables = from_bytes(contents[COMPILED])
+        tables = from_bytes(contents[COMPILED])
         return Classifier(tables, version=str(manifest["artifact"]), threshold=_threshold(manifest))
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{place / COMPILED}: not readable as the arrays of an artifact ({error})") from error

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, Hits, hits
 from classifiers.reading import Reading
-from classifiers.structure import structure
+from classifiers.structure import names, structure
 
 Floats = NDArray[np.float64]
 
@@ -71,6 +71,8 @@ class Scorer:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.matcher = CueMatcher(unpack_lexicon(tables.lexicon))
+        if len(tables.structure) != len(names(self.matcher)):
+            raise ValueError("made for other features than this version's; train it again")
         self._bias = float(tables.bias[0])
         self._fold = BITS - (len(tables.task_words).bit_length() - 1)
 
@@ -85,7 +87,9 @@ class Scorer:
 
     def task_probabilities(self, evidence: Evidence) -> Floats:
         """One probability for each task."""
-        words = evidence.hits.weights @ self.tables.task_words[evidence.hits.buckets >> self._fold]
+        # In single precision throughout: a mixed product would copy the rows first.
+        weights = evidence.hits.weights.astype(np.float32)
+        words = weights @ self.tables.task_words[evidence.hits.buckets >> self._fold]
         logits = words + evidence.structure @ self.tables.task_structure + self.tables.task_bias
         odds = np.exp(logits - logits.max())
         return np.asarray(odds / odds.sum(), dtype=np.float64)

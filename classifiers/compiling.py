@@ -28,5 +28,6 @@ def compile_pipelines(difficulty: Pipeline, task: Pipeline) -> Tables:
 def _fold(pipeline: Pipeline, coef: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     union = pipeline["features"]
     idf = dict(union.transformer_list)["ngrams"].idf_
-    factor = union.transformer_weights["structure"]
-    return coef[: len(idf)] * idf[:, None], np.ascontiguousarray(coef[len(idf) :] * factor)
+    priors = union.transformer_weights
+    words = coef[: len(idf)] * (idf * priors["ngrams"])[:, None]
+    return words, np.ascontiguousarray(coef[len(idf) :] * priors["structure"])

@@ -24,12 +24,44 @@ SELF_SUFFICIENT = 120
 SCANNED = 64_000
 """Characters of one part of a turn that are searched for wrappers; a longer one keeps its head and its tail."""
 
-TEXT_PARTS = frozenset(("text", "input_text"))
+TEXT_PARTS = ("text", "input_text")
+INSTRUCTING = ("system", "developer")
+# Tuples, because a client may send a list as its role and a list has no hash.
 
 CLOSERS = frozenset(
-    ("thanks", "thank you", "thx", "bye", "goodbye", "danke", "merci", "gracias", "grazie", "obrigado", "obrigada")
-    + ("dziękuję", "спасибо", "пока", "شكرا", "谢谢", "再见", "ありがとう", "감사합니다", "teşekkürler", "धन्यवाद")
-    + ("thanks a lot", "thank you very much", "many thanks", "vielen dank", "merci beaucoup", "muchas gracias")
+    [
+        "thanks",
+        "thank you",
+        "thx",
+        "bye",
+        "goodbye",
+        "thanks a lot",
+        "thank you very much",
+        "many thanks",
+        "danke",
+        "vielen dank",
+        "tschüss",
+        "merci",
+        "merci beaucoup",
+        "gracias",
+        "muchas gracias",
+        "grazie",
+        "grazie mille",
+        "obrigado",
+        "obrigada",
+        "bedankt",
+        "dziękuję",
+        "dzięki",
+        "спасибо",
+        "пока",
+        "شكرا",
+        "谢谢",
+        "再见",
+        "ありがとう",
+        "감사합니다",
+        "teşekkürler",
+        "धन्यवाद",
+    ]
 )
 """Turns that end a subject and so inherit nothing."""
 
@@ -52,7 +84,7 @@ def side_call(messages: Sequence[Mapping[str, object]]) -> str | None:
     """The kind of a chat interface's hidden call ("title", "tags", "follow_ups", "query", …), or None for a real one."""
     found = _messages(messages)
     for message in found[:3]:
-        if message.get("role") in {"system", "developer"}:
+        if message.get("role") in INSTRUCTING:
             kind = system_side_call(_text(message.get("content")))
             if kind is not None:
                 return kind
@@ -101,4 +133,4 @@ def _fitting(text: str, room: int) -> str:
 
 
 def _closes(words: str) -> bool:
-    return words.lower().strip(" \n.!?。！,") in CLOSERS
+    return words.lower().strip(" \n.!?\u3002\uff01,") in CLOSERS

@@ -5,10 +5,13 @@ A stem matches at the start of a token; one that ends in "$" only matches a whol
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.reading import Reading
 
@@ -18,6 +21,9 @@ Lexicon: TypeAlias = Mapping[str, tuple[str, tuple[str, ...]]]
 LEXICON_FILE = Path(__file__).parent / "data" / "cues.json"
 
 _PREFIX = 4
+_PADDING = np.zeros(_PREFIX, dtype=np.uint64)
+_STEP = np.uint64(0x100000001B3)
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +53,39 @@ class CueMatcher:
             for stem in stems:
                 text = stem.removesuffix("$").lower()
                 buckets.setdefault(text[:_PREFIX], []).append(_Stem(text, stem.endswith("$"), cue))
-        self._long = {key: tuple(stems) for key, stems in buckets.items() if len(key) == _PREFIX}
-        self._short = {key: tuple(stems) for key, stems in buckets.items() if len(key) < _PREFIX}
-        self._widths = tuple(sorted({len(key) for key in self._short}))
+        self._buckets = {key: tuple(stems) for key, stems in buckets.items()}
+        widths = sorted({len(key) for key in buckets})
+        self._filters = tuple((width, _filter(key for key in buckets if len(key) == width)) for width in widths)
 
     def find(self, reading: Reading) -> dict[int, list[int]]:
-        """Where each cue that occurs starts in the folded text, by its number."""
+        """Where each cue that occurs starts in the folded text, ascending, by its number."""
         found: dict[int, list[int]] = {}
         text = reading.folded
-        long, short, widths = self._long.get, self._short.get, self._widths
-        for start in reading.starts.tolist():
-            stems = long(text[start : start + _PREFIX])
-            if stems:
-                _collect(found, text, start, stems)
-            for width in widths:
-                stems = short(text[start : start + width])
-                if stems:
-                    _collect(found, text, start, stems)
-        return found
+        padded = np.concatenate((reading.codes, _PADDING))
+        keys = np.zeros(len(reading.starts), dtype=np.uint64)
+        width = 0
+        for wanted, table in self._filters:
+            while width < wanted:
+                keys = keys * _STEP + padded[reading.starts + width]
+                width += 1
+            for start in reading.starts[table[_slot(keys)]].tolist():
+                _collect(found, text, start, self._buckets.get(text[start : start + wanted], ()))
+        return {cue: sorted(places) for cue, places in found.items()}
+
+
+def _slot(keys: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return ((keys * _SPREAD) >> np.uint64(48)).astype(np.intp)
+
+
+def _filter(keys: Iterable[str]) -> NDArray[np.bool_]:
+    # A table of 2^16 marks that rules out nearly every token that starts like no stem, without a look-up for each.
+    table = np.zeros(1 << 16, dtype=bool)
+    for key in keys:
+        value = np.zeros(1, dtype=np.uint64)
+        for character in key:
+            value = value * _STEP + np.uint64(ord("0") if character.isdigit() else ord(character))
+        table[_slot(value)] = True
+    return table
 
 
 def _collect(found: dict[int, list[int]], text: str, start: int, stems: tuple[_Stem, ...]) -> None:

@@ -17,18 +17,6 @@ LARGE = ("llama-3.1-nemotron-51b-instruct", "llama-3.3-nemotron-super-49b-v1")
 # The second licensed source knows other models; the pair that the public test uses.
 SMALL_BENCH, LARGE_BENCH = ("mistralai/mixtral-8x7b-chat",), ("gpt-4-1106-preview",)
 
-TASK_OF_FAMILY: Mapping[str, str] = {
-    "gsm8k": "mathematics",
-    "math": "mathematics",
-    "mbpp": "code",
-    "human_eval": "code",
-    "natural_qa": "question_answering",
-    "trivia_qa": "question_answering",
-    "agentverse-logicgrid": "reasoning",
-    "commongen": "generation",
-}
-"""The families whose every prompt is of one task; the others (exams) are of no task in particular."""
-
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -47,16 +35,16 @@ class Example:
 
 def read_lines(path: Path) -> Iterator[dict[str, object]]:
     """The JSON objects of a (gzipped) file of JSON lines; ValueError names the file and the line of a bad one."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
-            if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
-                raise ValueError(f"{path}, line {number}: not an object with a text `prompt`")
-            yield row
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode().rstrip("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
+        if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
+            raise ValueError(f"{path}, line {number}: not an object with a text `prompt`")  # noqa: TRY004 (bad data)
+        yield row
 
 
 def hand_written(path: Path = HAND_WRITTEN) -> list[Example]:
@@ -87,8 +75,7 @@ def public(folder: Path) -> list[Example]:
             weak, strong = _number(row["weak"]) / scale, _number(row["strong"]) / scale
             # Ten points of MT-Bench span little: three of them are a clear win.
             gain = min(max((strong - weak) * (1.0 if scale == 1.0 else 10 / 3), 0.0), 1.0)
-            task = TASK_OF_FAMILY.get(family)
-            found.append(Example(str(row["prompt"]), f"public/{family}", family, gain, weak, strong, task))
+            found.append(Example(str(row["prompt"]), f"public/{family}", family, gain, weak, strong))
     return found
 
 
@@ -111,7 +98,6 @@ def licensed(folder: Path) -> list[Example]:
                 gain=max(strong - weak, 0.0),
                 weak=weak,
                 strong=strong,
-                task=TASK_OF_FAMILY.get(family),
             )
         )
     return found

@@ -1,7 +1,7 @@
 """The feature steps of the pipeline, in scikit-learn's contract. Imported for training only, never to serve."""
 
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,7 +25,7 @@ class _TextStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         tags.requires_fit = False
         return tags
 
-    def fit(self, X: Sequence[object], y: object = None) -> Self:  # noqa: N803, ARG002 (scikit-learn's names)
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002 (scikit-learn's names)
         """Learn nothing."""
         return self
 
@@ -56,7 +56,7 @@ class HashedNgrams(_TextStep):
         tags.requires_fit = True
         return tags
 
-    def fit(self, X: Sequence[Reading], y: object = None) -> Self:  # noqa: N803, ARG002
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002
         """Learn `idf_`, one value for each bucket: ln((1 + n) / (1 + df)) + 1."""
         counts = np.bincount(self._matrix(X).indices, minlength=1 << self.bits)
         self.idf_ = np.log((1 + len(X)) / (1 + counts)) + 1

@@ -3,6 +3,7 @@
 Imported for training only, never to serve.
 """
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,22 +14,42 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+Floats = NDArray[np.float64]
+
 # Weights are rounded so that the artifact compresses; far below what moves a decision.
 DECIMALS = 4
+GROUP_SCALE = 10.0
+MAX_ITERATIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What one fit needs: features, gains in 0..1, how much each row counts, and the level of each row's group."""
+
+    features: sp.csr_matrix
+    gain: Floats
+    weight: Floats
+    groups: sp.csr_matrix
+
+    def take(self, chosen: NDArray[np.bool_]) -> "_Rows":
+        """Some of the rows."""
+        return _Rows(self.features[chosen], self.gain[chosen], self.weight[chosen], self.groups[chosen])
 
 
 class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Expected gain (0..1, P(large is right and small is wrong)) by logistic regression on fractional targets.
 
-    A fractional target counts as both outcomes, weighted. The raw scores are calibrated by Platt's sigmoid (Platt 1999)
-    on `folds` cross-fitted parts, and the sigmoid is folded into `coef_` and `intercept_`: it is affine in log-odds, so
-    the contributions of the features still add up to the log-odds of the probability.
+    A fractional target counts as both outcomes, weighted. With `groups`, every group of rows has a level of its own
+    while the weights are learned, so that they learn what makes one prompt of a benchmark harder than another and not
+    which benchmark is the harder one; the levels are dropped afterwards. The raw scores are calibrated by Platt's
+    sigmoid (Platt 1999) on `folds` cross-fitted parts, with a level for the rows where column `level` is not zero, and
+    folded into `coef_` and `intercept_`: it is affine in log-odds, so contributions still add up.
     """
 
-    def __init__(self, C: float = 0.01, folds: int = 5, max_iter: int = 300) -> None:  # noqa: N803
+    def __init__(self, C: float = 0.01, folds: int = 3, level: int | None = None) -> None:  # noqa: N803
         self.C = C
         self.folds = folds
-        self.max_iter = max_iter
+        self.level = level
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -36,61 +57,75 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         tags.regressor_tags.poor_score = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: ArrayLike,  # noqa: N803
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit to gains `y` (clipped to 0..1); `sample_weight` says how much each row counts."""
         X, y = validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)  # noqa: N806
         gain = np.clip(np.asarray(y, dtype=np.float64), 0, 1)
         weight = np.ones(len(gain)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        slope, offset = self._calibration(X, gain, weight)
-        coef, intercept = _logistic(X, gain, weight, self.C, self.max_iter)
-        self.coef_ = np.round(slope * coef, DECIMALS)
-        self.intercept_ = float(np.round(slope * intercept + offset, DECIMALS))
+        if not weight.sum() > 0:
+            raise ValueError("All sample weights are zero: nothing to learn from.")
+        rows = _Rows(sp.csr_matrix(X), gain, weight, _levels(groups, len(gain)))
+        coef = self._fit(rows)
+        slope, shift, intercept = self._calibration(rows, coef)
+        coef = slope * coef
+        if self.level is not None:
+            coef[self.level] += shift
+        self.coef_ = np.round(coef, DECIMALS)
+        self.intercept_ = float(np.round(intercept, DECIMALS))
         return self
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def log_odds(self, X: ArrayLike) -> Floats:  # noqa: N803
         """The log-odds of the gain."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64)  # noqa: N806
-        return np.asarray(X @ self.coef_).ravel() + self.intercept_
+        rows = sp.csr_matrix(validate_data(self, X, accept_sparse="csr", reset=False, dtype=np.float64))
+        return np.asarray(rows @ self.coef_).ravel() + self.intercept_
 
-    def predict(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: ArrayLike) -> Floats:  # noqa: N803
         """The calibrated expected gain."""
-        return 1 / (1 + np.exp(-self.decision_function(X)))
+        return np.asarray(1 / (1 + np.exp(-self.log_odds(X))))
 
-    def _calibration(
-        self,
-        X: sp.csr_matrix,
-        gain: NDArray[np.float64],
-        weight: NDArray[np.float64],  # noqa: N803
-    ) -> tuple[float, float]:
-        if self.folds < 2 or len(gain) < 2 * self.folds:
-            return 1.0, 0.0
-        fold = np.random.RandomState(0).permutation(len(gain)) % self.folds
-        raw = np.zeros(len(gain))
-        for part in range(self.folds):
-            inside = fold != part
-            coef, intercept = _logistic(X[inside], gain[inside], weight[inside], self.C, self.max_iter)
-            raw[~inside] = np.asarray(X[~inside] @ coef).ravel() + intercept
-        slope, offset = _logistic(raw[:, None], gain, weight, 1e6, self.max_iter)
+    def _fit(self, rows: _Rows) -> Floats:
+        stacked = sp.hstack([rows.features, rows.groups * GROUP_SCALE]).tocsr()
+        coef, _ = _logistic(stacked, rows.gain, rows.weight, self.C)
+        return coef[: rows.features.shape[1]]
+
+    def _calibration(self, rows: _Rows, coef: Floats) -> tuple[float, float, float]:
+        """Slope, shift of the level column, and intercept."""
+        raw = np.asarray(rows.features @ coef).ravel()
+        if 2 <= self.folds <= len(raw) // 2:
+            fold = np.random.RandomState(0).permutation(len(raw)) % self.folds
+            for part in range(self.folds):
+                raw[fold == part] = np.asarray(rows.features[fold == part] @ self._fit(rows.take(fold != part))).ravel()
+        columns = [raw]
+        if self.level is not None:
+            columns.append(rows.features[:, [self.level]].toarray().ravel())
+        fitted, intercept = _logistic(sp.csr_matrix(np.column_stack(columns)), rows.gain, rows.weight, 1e6)
         # A sigmoid that turns the order around would mean that nothing was learned.
-        return (float(slope[0]), float(offset)) if slope[0] > 0 else (1.0, 0.0)
+        slope = float(fitted[0]) if fitted[0] > 0 else 1.0
+        return slope, float(fitted[1]) if self.level is not None else 0.0, intercept
 
 
-def _logistic(
-    X: sp.csr_matrix,
-    gain: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    C: float,
-    max_iter: int,  # noqa: N803
-) -> tuple[NDArray[np.float64], float]:
-    stack = sp.vstack if sp.issparse(X) else np.vstack
+def _levels(groups: ArrayLike | None, size: int) -> sp.csr_matrix:
+    if groups is None:
+        return sp.csr_matrix((size, 0))
+    _, number = np.unique(np.asarray(groups), return_inverse=True)
+    return sp.csr_matrix((np.ones(size), (np.arange(size), number)))
+
+
+def _logistic(features: sp.csr_matrix, gain: Floats, weight: Floats, strength: float) -> tuple[Floats, float]:
     outcome = np.repeat([1, 0], len(gain))
     counts = np.concatenate((gain * weight, (1 - gain) * weight))
     kept = counts > 0
     if len(np.unique(outcome[kept])) < 2:
         share = min(max(float(np.average(gain, weights=weight)), 1e-6), 1 - 1e-6)
-        return np.zeros(X.shape[1]), float(np.log(share / (1 - share)))
-    rows = stack([X, X])
-    model = LogisticRegression(C=C, max_iter=max_iter, tol=1e-3)
+        return np.zeros(features.shape[1]), float(np.log(share / (1 - share)))
+    rows = sp.vstack([features, features]).tocsr()
+    model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, tol=1e-3)
     model.fit(rows[kept], outcome[kept], sample_weight=counts[kept])
-    return model.coef_[0], float(model.intercept_[0])
+    return np.asarray(model.coef_[0]), float(model.intercept_[0])

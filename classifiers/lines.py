@@ -22,5 +22,5 @@ def _prompt(line: str, number: int) -> str:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"line {number}: not valid JSON") from error
     if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):
-        raise ValueError(f'line {number}: not an object with a text "prompt"')
+        raise ValueError(f'line {number}: not an object with a text "prompt"')  # noqa: TRY004 (bad data)
     return str(row["prompt"])

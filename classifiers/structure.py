@@ -1,6 +1,8 @@
 """Structural numbers of a prompt: cues, length, code, formulas, question form, options, scripts.
 
-Every number lies in about 0..1. The order of the numbers is fixed by `names` and by the lexicon.
+Every number lies in about 0..1. Each is given twice: as it is, and again (times `OPEN`) for open prompts only. What
+makes an instruction hard says nothing about which of two exam questions is harder, so the two have weights of their own.
+The order of the numbers is fixed by `names` and by the lexicon.
 """
 
 import math
@@ -13,18 +15,38 @@ from numpy.typing import NDArray
 from classifiers.cues import CueMatcher
 from classifiers.reading import Reading
 
+OPEN = 3.0
+"""How much larger the numbers of open prompts are: their prior, beside the weights that all prompts share."""
+
 LENGTH_KNOTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13)
 """log2 of the length in characters; ideographs and kana count three."""
 
 LEAD_CHARACTERS = 60
 TAIL_CHARACTERS = 80
+WORD_PROBLEM_CHARACTERS = 120
 
 _OPTION = re.compile(r"^[ \t]*\(?[A-Ha-h1-9][.):][ \t]", re.MULTILINE)
-_BULLET = re.compile(r"^[ \t]*[-*•][ \t]", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*[-*\u2022][ \t]", re.MULTILINE)
 _INDENT = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
-_CODE_MARKS = "{};()[]<>_="
-_FORMULA_MARKS = "=^√∑∫≤≥≠∞±×÷∈∀∃→\\"
-_QUOTES = "\"“”„«»「」『』'’"
+
+_MARKS = {
+    "question": "?\u061f",
+    "exclamation": "!",
+    "sentence": ".\u3002!",
+    "formula": "=^\u221a\u2211\u222b\u2264\u2265\u2260\u221e\u00b1\u00d7\u00f7\u2208\u2200\u2203\u2192\\",
+    "code": "{};()[]<>_=",
+    "quote": "\"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f'\u2019",
+    "colon": ":",
+    "comma": ",\u3001\u060c;",
+    "dollar": "$",
+    "backslash": "\\",
+}
+"""Marks that are counted, in the folded text (where full-width forms are already plain ones)."""
+
+_CHARACTERS = sorted(set("".join(_MARKS.values())))
+_MARK_OF = np.zeros(0x10000, dtype=np.uint8)
+_MARK_OF[[ord(mark) for mark in _CHARACTERS]] = np.arange(1, len(_CHARACTERS) + 1)
+_MARK_GROUPS = np.array([[0, *(mark in marks for mark in _CHARACTERS)] for marks in _MARKS.values()], dtype=np.int64)
 
 _SCRIPTS = (
     ("cyrillic", 0x0400, 0x052F),
@@ -33,8 +55,9 @@ _SCRIPTS = (
     ("kana", 0x3040, 0x30FF),
     ("ideographs", 0x3400, 0x9FFF),
     ("hangul", 0xAC00, 0xD7AF),
+    ("accented", 0x00C0, 0x024F),
 )
-_ACCENTED = (0x00C0, 0x024F)
+_SCRIPT_EDGES = np.array([edge for _, low, high in _SCRIPTS for edge in (low, high + 1)], dtype=np.uint64)
 
 _SHAPE = (
     ("question", "is a question"),
@@ -63,39 +86,54 @@ _SHAPE = (
 
 def names(matcher: CueMatcher) -> tuple[str, ...]:
     """The name of every structural number, in order."""
-    return (
+    once = (
         *(f"cue:{name}" for name in matcher.names),
         *(f"lead:{name}" for name in matcher.names),
         *(f"length:{knot}" for knot in LENGTH_KNOTS),
         *(name for name, _ in _SHAPE),
         *(f"script:{name}" for name, _, _ in _SCRIPTS),
-        "script:accented",
     )
+    return (*once, *(f"open:{name}" for name in once), "open")
 
 
 def says(matcher: CueMatcher) -> tuple[str, ...]:
     """What every structural number says to a person, in the order of `names`; numbers that say the same add up."""
-    return (
+    once = (
         *matcher.says,
         *matcher.says,
         *("length" for _ in LENGTH_KNOTS),
         *(words for _, words in _SHAPE),
-        *("its script" for _ in range(len(_SCRIPTS) + 1)),
+        *("its script" for _ in _SCRIPTS),
     )
+    return (*once, *once, "is an open request")
 
 
 def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
     """The structural numbers of a reading."""
     found = matcher.find(reading)
-    size = len(reading.folded)
     present = [0.0] * len(matcher.names)
     leading = [0.0] * len(matcher.names)
+    last = len(reading.folded) - TAIL_CHARACTERS
     for cue, places in found.items():
         present[cue] = 1.0
-        last = size - TAIL_CHARACTERS
         leading[cue] = 1.0 if places[0] < LEAD_CHARACTERS or places[-1] >= last else 0.0
-    scripts = list(_scripts(reading.codes))
-    return np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, len(found)), *scripts])
+    scripts = _scripts(reading.codes)
+    counts = _marks(reading)
+    once = np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, counts, len(found)), *scripts])
+    factor = OPEN if _is_open(reading, counts) else 0.0
+    return np.concatenate((once, factor * once, (factor,)))
+
+
+def _is_open(reading: Reading, counts: dict[str, int]) -> bool:
+    # Exams offer options; word problems are a paragraph with numbers in it that ends in a question.
+    if "\n" in reading.raw and len(_OPTION.findall(reading.raw)) > 1:
+        return False
+    paragraph = len(reading.folded) > WORD_PROBLEM_CHARACTERS and counts["sentence"] > 0
+    return not (paragraph and reading.folded.endswith("?") and _numbers(reading) > 1)
+
+
+def _numbers(reading: Reading) -> int:
+    return int(np.count_nonzero(reading.codes[reading.starts] == ord("0")))
 
 
 def _length(reading: Reading, scripts: list[float]) -> Iterator[float]:
@@ -104,56 +142,45 @@ def _length(reading: Reading, scripts: list[float]) -> Iterator[float]:
     return (min(max(size - knot, 0.0), 1.0) for knot in LENGTH_KNOTS)
 
 
-def _scripts(codes: NDArray[np.uint64]) -> Iterator[float]:
+def _scripts(codes: NDArray[np.uint64]) -> list[float]:
     # One sorted copy and one search give the share of every range at once.
-    if not len(codes):
-        return iter([0.0] * (len(_SCRIPTS) + 1))
     edges = np.searchsorted(np.sort(codes), _SCRIPT_EDGES).tolist()
-    return ((edges[i + 1] - edges[i]) / len(codes) for i in range(0, len(edges), 2))
+    return [(edges[i + 1] - edges[i]) / max(len(codes), 1) for i in range(0, len(edges), 2)]
 
 
-_SCRIPT_EDGES = np.array(
-    [edge for low, high in (*((low, high) for _, low, high in _SCRIPTS), _ACCENTED) for edge in (low, high + 1)],
-    dtype=np.uint64,
-)
+def _marks(reading: Reading) -> dict[str, int]:
+    kinds = _MARK_OF[np.minimum(reading.codes, 0xFFFF)]
+    counts = _MARK_GROUPS @ np.bincount(kinds, minlength=len(_CHARACTERS) + 1)
+    return dict(zip(_MARKS, counts.tolist(), strict=True))
 
 
 def _squash(count: int, scale: float) -> float:
     return count / (count + scale)
 
 
-def _count(text: str, marks: str) -> int:
-    return sum(text.count(mark) for mark in marks)
-
-
-def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
+def _shape(reading: Reading, counts: dict[str, int], cues: int) -> tuple[float, ...]:
     raw = reading.raw.strip()
-    tokens = len(reading.starts)
-    questions = raw.count("?") + raw.count("？") + raw.count("؟")
-    digits = int(np.count_nonzero(reading.codes == ord("0")))
-    numbers = int(np.count_nonzero(reading.codes[reading.starts] == ord("0"))) if tokens else 0
     lines = raw.count("\n")
-    size = max(len(raw), 1)
     return (
-        1.0 if questions else 0.0,
-        1.0 if raw.endswith(("?", "？", "؟")) else 0.0,
-        1.0 if "!" in raw or "！" in raw else 0.0,
-        _squash(_count(raw, ".。।!！") + questions, 4),
+        1.0 if counts["question"] else 0.0,
+        1.0 if reading.folded.endswith(("?", "\u061f")) else 0.0,
+        1.0 if counts["exclamation"] else 0.0,
+        _squash(counts["sentence"] + counts["question"], 4),
         _squash(lines, 6),
         0.0 if lines else 1.0,
-        digits / size,
-        _squash(numbers, 4),
-        _squash(_count(raw, _FORMULA_MARKS), 4),
-        1.0 if "\\" in raw or raw.count("$") > 1 else 0.0,
-        _squash(_count(raw, _CODE_MARKS), 12),
+        int(np.count_nonzero(reading.codes == ord("0"))) / max(len(raw), 1),
+        _squash(_numbers(reading), 4),
+        _squash(counts["formula"], 4),
+        1.0 if counts["backslash"] or counts["dollar"] > 1 else 0.0,
+        _squash(counts["code"], 12),
         1.0 if "```" in raw else 0.0,
-        1.0 if _INDENT.search(raw) else 0.0,
+        1.0 if lines and _INDENT.search(raw) else 0.0,
         _squash(len(_OPTION.findall(raw)), 2),
         _squash(len(_BULLET.findall(raw)), 2),
-        _squash(_count(raw, _QUOTES), 2),
-        1.0 if ":" in raw or "：" in raw else 0.0,
-        _squash(_count(raw, ",，、،;"), 6),
-        min(len(reading.folded) / max(tokens, 1) / 10, 1.0),
+        _squash(counts["quote"], 2),
+        1.0 if counts["colon"] else 0.0,
+        _squash(counts["comma"], 6),
+        min(len(reading.folded) / max(len(reading.starts), 1) / 10, 1.0),
         0.0 if cues else 1.0,
         _squash(cues, 4),
     )

@@ -20,11 +20,8 @@ from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examp
 from classifiers.gain import DECIMALS
 from classifiers.pipelines import difficulty_pipeline, task_pipeline
 
-HAND_WEIGHT = 30.0
+HAND_WEIGHT = 10.0
 """How much a prompt written by hand counts beside one outcome of a public benchmark."""
-
-EXAM_TASK_WEIGHT = 0.02
-"""How much a benchmark prompt of a known task counts beside one written by hand, when tasks are learned."""
 
 THRESHOLD = 0.5
 """At a score of one half the large model is more likely needed than not."""
@@ -52,17 +49,17 @@ def fit_difficulty(examples: Sequence[Example]) -> Pipeline:
     """The difficulty pipeline, fitted on the gain of every example given."""
     pipeline = difficulty_pipeline(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
     gains = [example.gain for example in examples]
-    return pipeline.fit([example.prompt for example in examples], gains, head__sample_weight=weigh(examples))
+    groups = [example.source for example in examples]
+    return pipeline.fit(
+        [example.prompt for example in examples], gains, head__sample_weight=weigh(examples), head__groups=groups
+    )
 
 
 def fit_task(examples: Sequence[Example]) -> Pipeline:
-    """The task pipeline, fitted on the examples whose task is known."""
+    """The task pipeline, fitted on the examples whose task is known: exam questions are of no task in particular."""
     known = [example for example in examples if example.task is not None]
-    weights = [1.0 if example.source == "hand" else EXAM_TASK_WEIGHT for example in known]
     pipeline = task_pipeline(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
-    pipeline.fit(
-        [example.prompt for example in known], [example.task for example in known], head__sample_weight=weights
-    )
+    pipeline.fit([example.prompt for example in known], [example.task for example in known])
     head = pipeline["head"]
     head.coef_, head.intercept_ = np.round(head.coef_, DECIMALS), np.round(head.intercept_, DECIMALS)
     return pipeline
