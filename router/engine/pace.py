@@ -18,6 +18,11 @@ YOUNG_TOKENS: Final = 8
 FIRST_CHUNK: Final = 32
 """Prompt tokens in a step before anything has been learned."""
 
+EFFICIENT_CHUNK: Final = 128
+"""Smaller chunks read slower, by 5 % at 64 and 20 % at 32: worth a longer step, up to `LONGEST_STEP_S`."""
+
+LONGEST_STEP_S: Final = 1.0
+
 _WEIGHT: Final = 0.2
 
 
@@ -40,11 +45,14 @@ class Pace:
         """Prompt tokens for the next step, at most `most`; the longest-running of the writers has written `oldest`."""
         if not self.prompt_token_s:
             return min(most, FIRST_CHUNK)
-        is_settled = writers and oldest > YOUNG_TOKENS and self.writing_s
-        budget_s, least = ((MAX_STRETCH - 1) * self.writing_s, 4) if is_settled else (MAX_STEP_S, FIRST_CHUNK)
-        # Rows of four suit the kernels of the usual quantizations.
-        tokens = int(budget_s / self.prompt_token_s) // 4 * 4
-        return min(max(tokens, least), most)
+        if writers and oldest > YOUNG_TOKENS and self.writing_s:
+            # Rows of four suit the kernels of the usual quantizations.
+            return min(max(4, self._tokens((MAX_STRETCH - 1) * self.writing_s) // 4 * 4), most)
+        efficient = min(EFFICIENT_CHUNK, self._tokens(LONGEST_STEP_S))
+        return min(max(FIRST_CHUNK, efficient, self._tokens(MAX_STEP_S)), most)
+
+    def _tokens(self, seconds: float) -> int:
+        return int(seconds / self.prompt_token_s)
 
 
 def _blend(old: float, new: float) -> float:

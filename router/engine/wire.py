@@ -279,7 +279,7 @@ def commands(payload: bytes) -> list[Command]:
     """The parent's messages in one payload. Raises `WireError`."""
     try:
         return _commands.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError("a frame does not hold commands") from error
 
 
@@ -287,7 +287,7 @@ def events(payload: bytes) -> list[Event]:
     """The child's messages in one payload. Raises `WireError`."""
     try:
         return _events.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError("a frame does not hold events") from error
 
 
