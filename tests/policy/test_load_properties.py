@@ -67,7 +67,7 @@ def broken_files(draw: st.DrawFn) -> dict[str, Any]:
         edit: Callable[[Any, Any], object] = draw(st.sampled_from([drop, rename, repeat]))
         box, key = parent(data, place), place[-1]
         if draw(st.booleans()):
-            box[key] = draw(values)
+            box[key] = copy.deepcopy(draw(values))
         else:
             edit(box, key)
     return data
