@@ -12,8 +12,8 @@ from router.builtin.recipe import mixture
 from router.builtin.recipe.example import Example
 from router.builtin.recipe.vocabulary import ASSISTANT, END, SYSTEM, USER, Vocabulary, chunks, trimmed
 
-POOL = 4096
-_BREAK_SHARE = 0.3
+POOL = 2048
+_BREAK_SHARE = 0.15
 _BREAK_CHUNK = 0.12
 
 
@@ -47,7 +47,7 @@ def sample(example: Example, vocabulary: Vocabulary, rng: random.Random) -> Samp
         weights += [0.0] * (len(ids) - len(weights))
         answer = [*vocabulary.encode(turn.answer), END]
         ids += answer
-        weights += [len(answer) ** -0.7] * len(answer)
+        weights += [len(answer) ** -0.9] * len(answer)
     return Sample(tuple(ids), tuple(weights))
 
 
@@ -67,12 +67,13 @@ def _cut(chunk: str, rng: random.Random) -> tuple[str, ...]:
     return chunk[:spot], chunk[spot:]
 
 
-def batches(vocabulary: Vocabulary, seed: int, tokens: int) -> Iterator[Batch]:
+def batches(vocabulary: Vocabulary, seed: int, tokens: int, plain_share: float) -> Iterator[Batch]:
     """Yield batches of about `tokens` tokens without end, similar lengths together."""
     rng = random.Random(seed)  # noqa: S311 - reproducible order, not a secret
     for start in count(0, POOL):
         numbers = range(start, start + POOL)
-        pool = [sample(mixture.example(f"{seed}:{number}"), vocabulary, rng) for number in numbers]
+        examples = (mixture.example(f"{seed}:{number}", "train", plain_share) for number in numbers)
+        pool = [sample(one, vocabulary, rng) for one in examples]
         pool.sort(key=lambda one: len(one.ids))
         groups = list(_grouped(pool, tokens))
         rng.shuffle(groups)

@@ -16,14 +16,27 @@ _SHARES = (
     (smalltalk.turn, 3),
     (smalltalk.outside, 7),
 )
+_PLAIN_SHARES = (
+    (sentiment.plain_turn, 38),
+    (intent.plain_turn, 37),
+    (extraction.plain_turn, 12),
+    (arithmetic.turn, 8),
+    (question.turn, 5),
+)
 _MAKERS = tuple(make for make, share in _SHARES for _ in range(share))
+_PLAIN_MAKERS = tuple(make for make, share in _PLAIN_SHARES for _ in range(share))
 _MULTI_TURN = 0.14
 _PLAIN_SYSTEM = 0.2
 
 
-def example(seed: str, split: Split = "train") -> Example:
-    """Return the conversation that belongs to this seed: same seed, same text, on every machine."""
+def example(seed: str, split: Split = "train", plain_share: float = 0.0) -> Example:
+    """Return the conversation that belongs to this seed: same seed, same text, on every machine.
+
+    `plain_share` of them are one turn behind a short instruction, from which the tasks are learned many times faster.
+    """
     rng = random.Random(seed)  # noqa: S311 - reproducible text, not a secret
+    if plain_share and rng.random() < plain_share:
+        return Example("", (rng.choice(_PLAIN_MAKERS)(rng, split),))
     first = rng.choice(_MAKERS)(rng, split)
     if first.system:
         return Example(_with_persona(first.system, rng), (first, *_same_task(first, rng, split)))

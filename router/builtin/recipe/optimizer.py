@@ -3,6 +3,8 @@
 Muon: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024), written here in float32.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -43,6 +45,15 @@ class Optimizer:
         rate = self._matrix_rate * scale
         for weight, momentum in zip(self._matrices, self._momenta, strict=True):
             _muon(weight, momentum, rate, self._decay)
+
+    def state(self) -> dict[str, object]:
+        """Return what a later run needs to go on."""
+        return {"momenta": self._momenta, "adam": self._adam.state_dict()}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._momenta = state["momenta"]
+        self._adam.load_state_dict(state["adam"])
 
 
 def _muon(weight: nn.Parameter, momentum: Tensor, rate: float, decay: float) -> None:

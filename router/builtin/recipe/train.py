@@ -1,9 +1,9 @@
-"""Training in two phases: a steady rate first, then a fresh optimizer whose rate falls to nothing."""
+"""Training: short instructions first, then the whole mixture; interrupted, it goes on from its checkpoint."""
 
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,42 +18,56 @@ from router.builtin.recipe.optimizer import Optimizer
 from router.builtin.recipe.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
-_REPORT_EVERY = 50
-_WARM_UP = 2520
-_HEAD_START = 120
-_FRESH_WARM_UP = 20
+_REPORT_EVERY = 25
+_KEEP_EVERY = 200
+_PLAIN_LATER = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run depends on; the same plan writes the same text in the same order on every machine."""
+    """What a run depends on; the same plan writes the same text in the same order on every machine.
+
+    First only short instructions, then the whole mixture; the rate is steady, then falls in a line to nothing.
+    """
 
     seed: int = 1
-    batch_tokens: int = 3072
+    batch_tokens: int = 1536
     vocabulary_examples: int = 20_000
-    steady_steps: int = 500
-    falling_steps: int = 600
+    warm_up_steps: int = 40
+    plain_steps: int = 300
+    steady_steps: int = 800
+    falling_steps: int = 500
     threads: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+        return self.steady_steps + self.falling_steps
+
+    def rate(self, step: int) -> float:
+        """Share of the full learning rate at this step."""
+        falling = (self.steps - step) / self.falling_steps
+        return min((step + 1) / self.warm_up_steps, 1.0, falling)
 
 
 def run(plan: Plan, shape: Shape, folder: Path) -> tuple[Decoder, Vocabulary]:
-    """Do both phases; `folder` keeps the vocabulary and the weights, and a finished steady phase is not repeated."""
+    """Train, leaving the vocabulary, checkpoints and the weights in `folder`; go on where an earlier run stopped."""
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
     folder.mkdir(parents=True, exist_ok=True)
     _log.info("plan %s shape %s", asdict(plan), asdict(shape))
-    if not (folder / "steady.pt").exists():
-        _steady(plan, shape, folder)
-    model, words = load(shape, folder, "steady.pt")
-    _falling(model, words, plan, folder)
+    words = vocabulary.learn(_text(plan), shape.vocabulary)
+    (folder / "vocabulary.json").write_text(json.dumps(words.pieces, ensure_ascii=False), encoding="utf-8")
+    model = Decoder(shape)
+    _fit(model, words, plan, folder)
     torch.save(model.state_dict(), folder / "model.pt")
     return model, words
 
 
-def load(shape: Shape, folder: Path, name: str = "model.pt") -> tuple[Decoder, Vocabulary]:
+def load(shape: Shape, folder: Path) -> tuple[Decoder, Vocabulary]:
     """Return what an earlier run left in `folder`."""
     model = Decoder(shape)
-    model.load_state_dict(torch.load(folder / name, weights_only=True))
+    model.load_state_dict(torch.load(folder / "model.pt", weights_only=True))
     return model, Vocabulary(json.loads((folder / "vocabulary.json").read_text(encoding="utf-8")))
 
 
@@ -63,37 +77,41 @@ def _text(plan: Plan) -> Iterator[str]:
             yield message["content"]
 
 
-def _steady(plan: Plan, shape: Shape, folder: Path) -> None:
-    words = vocabulary.learn(_text(plan), shape.vocabulary)
-    (folder / "vocabulary.json").write_text(json.dumps(words.pieces, ensure_ascii=False), encoding="utf-8")
-    model = Decoder(shape)
-    steps = islice(batches(words, plan.seed, plan.batch_tokens), plan.steady_steps)
-    _fit(model, steps, lambda _, seen: min(1.0, (seen + _HEAD_START) / _WARM_UP), folder)
-    torch.save(model.state_dict(), folder / "steady.pt")
-
-
-def _falling(model: Decoder, words: Vocabulary, plan: Plan, folder: Path) -> None:
-    def rate(step: int, _: int) -> float:
-        return min((step + 1) / _FRESH_WARM_UP, max(0.02, 1 - step / plan.falling_steps))
-
-    # Another seed: text that the steady phase has not seen.
-    steps = islice(batches(words, plan.seed + 1, plan.batch_tokens), plan.falling_steps)
-    _fit(model, steps, rate, folder)
-
-
-def _fit(model: Decoder, steps: Iterator[Batch], rate: Callable[[int, int], float], folder: Path) -> None:
+def _fit(model: Decoder, words: Vocabulary, plan: Plan, folder: Path) -> None:
     optimizer = Optimizer(model)
-    started, tokens, examples, smooth = time.monotonic(), 0, 0, 0.0
-    for step, batch in enumerate(steps):
+    start = _resumed(model, optimizer, folder)
+    started, tokens, smooth = time.monotonic(), 0, 0.0
+    for step, batch in islice(enumerate(_steps(words, plan)), start, plan.steps):
         loss = _loss(model, batch)
         loss.backward()
-        optimizer.step(rate(step, examples))
-        tokens, examples = tokens + batch.inputs.numel(), examples + batch.inputs.shape[0]
-        smooth += (loss.item() - smooth) * max(0.02, 1 / (step + 1))
-        if step % _REPORT_EVERY == 0:
-            torch.save(model.state_dict(), folder / "checkpoint.pt")
+        optimizer.step(plan.rate(step))
+        tokens += batch.inputs.numel()
+        smooth += (loss.item() - smooth) * max(0.02, 1 / (step - start + 1))
+        if step % _REPORT_EVERY == _REPORT_EVERY - 1:
+            _keep(model, optimizer, step + 1, folder)
             speed = tokens / (time.monotonic() - started)
-            _log.info("step %d examples %d loss %.4f tokens %d (%.0f/s)", step, examples, smooth, tokens, speed)
+            _log.info("step %d loss %.4f tokens %d (%.0f/s)", step + 1, smooth, tokens, speed)
+
+
+def _steps(words: Vocabulary, plan: Plan) -> Iterator[Batch]:
+    yield from islice(batches(words, plan.seed, plan.batch_tokens, 1.0), plan.plain_steps)
+    yield from batches(words, plan.seed + 1, plan.batch_tokens, _PLAIN_LATER)
+
+
+def _keep(model: Decoder, optimizer: Optimizer, step: int, folder: Path) -> None:
+    state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state()}
+    torch.save(state, folder / "checkpoint.part")
+    (folder / "checkpoint.part").replace(folder / f"checkpoint-{step // _KEEP_EVERY * _KEEP_EVERY}.pt")
+
+
+def _resumed(model: Decoder, optimizer: Optimizer, folder: Path) -> int:
+    found = sorted(folder.glob("checkpoint-*.pt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        return 0
+    state = torch.load(found[-1], weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.resume(state["optimizer"])
+    return int(state["step"])
 
 
 def _loss(model: Decoder, batch: Batch) -> torch.Tensor:

@@ -27,9 +27,16 @@ def sentence(rng: random.Random, split: Split) -> tuple[str, dict[str, list[str]
     text, found = _filled(grammar.load("extraction").expand("sentence", rng, split), rng)
     if rng.random() < 0.12:
         more, others = _filled(grammar.load("extraction").expand("sentence", rng, split), rng)
-        text = f"{text}. {more[:1].upper()}{more[1:]}"
+        text = f"{text}. {_started(more, others)}"
         found = {field: list(dict.fromkeys(found[field] + others[field])) for field in FIELDS}
     return _finished(text, found, rng)
+
+
+def plain_turn(rng: random.Random, split: Split) -> Turn:
+    """Return a request for one list that is not empty: what the first phase of training learns to copy from."""
+    text, found = sentence(rng, split)
+    field = rng.choice([field for field in FIELDS if found[field]] or FIELDS)
+    return Turn("extraction", f"Extract the {field}: {text}", _json({field: found[field]}))
 
 
 def turn(rng: random.Random, split: Split) -> Turn:
@@ -65,8 +72,13 @@ def _finished(text: str, found: dict[str, list[str]], rng: random.Random) -> tup
         return text.lower(), {field: [value.lower() for value in some] for field, some in found.items()}
     if text[-1:] not in "?." and draw < 0.8:
         text += rng.choice([".", ".", ".", "!"])
-    first = [value for some in found.values() for value in some if text.startswith(value)]
-    return (text if first else text[:1].upper() + text[1:]), found
+    return _started(text, found), found
+
+
+def _started(text: str, found: Mapping[str, list[str]]) -> str:
+    # A value that starts the sentence keeps its letters: the answer copies it as it stands.
+    is_value = any(text.startswith(value) for some in found.values() for value in some)
+    return text if is_value else text[:1].upper() + text[1:]
 
 
 def _json(found: Mapping[str, list[str]]) -> str:

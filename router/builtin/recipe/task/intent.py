@@ -26,6 +26,12 @@ def sentence(label: str, rng: random.Random, split: Split) -> str:
     return wording.untidy(f"{opening} {core}{ending} {closing}".strip(), rng)
 
 
+def plain_turn(rng: random.Random, split: Split) -> Turn:
+    """Return a message behind the shortest instruction: what the first phase of training learns from."""
+    label = rng.choice(LABELS)
+    return Turn("intent", f"Intent: {sentence(label, rng, split)}", label)
+
+
 def turn(rng: random.Random, split: Split) -> Turn:
     """Return a request to classify one message."""
     label = rng.choice(LABELS)

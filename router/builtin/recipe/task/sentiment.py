@@ -14,6 +14,12 @@ def sentence(label: str, rng: random.Random, split: Split) -> str:
     return wording.untidy(grammar.load("sentiment").expand(label, rng, split), rng)
 
 
+def plain_turn(rng: random.Random, split: Split) -> Turn:
+    """Return a sentence behind the shortest instruction: what the first phase of training learns from."""
+    label = rng.choice(LABELS)
+    return Turn("sentiment", f"Classify the sentiment: {sentence(label, rng, split)}", label)
+
+
 def turn(rng: random.Random, split: Split) -> Turn:
     """Return a request to classify one sentence."""
     label = rng.choice(LABELS)
