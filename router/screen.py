@@ -30,8 +30,9 @@ def _models(runtime: Runtime) -> Iterator[str]:
         state, model = target.state(), target.config
         what = model.source or " ".join(part for part in (model.model, model.base_url) if part)
         status = f"[{COLOURS[state.status]}]{state.status:8}[/]"
-        parts = (f"model    {name:{width}}  {status} {model.zone:6}", what, state.reason or "")
-        yield "  ".join(part if part.startswith("model") else escape(part) for part in parts if part)
+        reason = state.reason or ""
+        detail = reason if what in reason else f"{what}  {reason}"
+        yield f"model    {name:{width}}  {status} {model.zone:6}  {escape(detail)}"
 
 
 def _policies(runtime: Runtime) -> Iterator[str]:
