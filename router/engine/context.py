@@ -67,6 +67,7 @@ class Context:
         if not self._handle:
             raise ModelError(f"no context of {self.shape.slots} windows of {self.shape.window} tokens: {last_error()}")
         self._memory = llama.llama_get_memory(self._handle)
+        self._adapter = ""
 
     def _allocate(self, size: int) -> None:
         self._tokens = np.zeros(size, np.int32)
@@ -101,8 +102,20 @@ class Context:
                 wanted += 1
             filled = end
         self._batch.n_tokens = filled
+        self._use(feeds[0].sequence.group)
         self._run()
         return self._logits(wanted)
+
+    def _use(self, adapter: str) -> None:
+        """Decode under the adapter of that name, "" is none; the plan puts only like sequences in a batch."""
+        if adapter == self._adapter:
+            return
+        handles = [self._model.adapters[adapter]] if adapter else []
+        pointers = (llama.llama_adapter_lora_p_ctypes * len(handles))(*handles)
+        scales = (ctypes.c_float * len(handles))(*(1.0 for _ in handles))
+        if llama.llama_set_adapters_lora(self._handle, pointers, len(handles), scales) != 0:
+            raise DecodeError(f"the adapter could not be set: {last_error()}")
+        self._adapter = adapter
 
     def _run(self) -> None:
         status = llama.llama_decode(self._handle, self._batch)

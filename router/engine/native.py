@@ -66,6 +66,7 @@ class Model:
             raise ModelError(f"{path.name} cannot be loaded: {last_error()}")
         self._vocab = llama.llama_model_get_vocab(self.handle)
         self.vocab_size: int = llama.llama_vocab_n_tokens(self._vocab)
+        self.adapters: dict[str, Any] = {}
         self._pieces: dict[int, bytes] = {}
         self._refuse_raising_vocabulary(path)
         self.end_tokens = self._matching(llama.llama_vocab_is_eog)
@@ -170,6 +171,13 @@ class Model:
             tokens = (llama.llama_token * -count)()
             count = llama.llama_tokenize(self._vocab, data, len(data), tokens, -count, add_special, parse_special)
         return list(tokens[:count])
+
+    def load_adapter(self, name: str, path: Path) -> None:
+        """Load a LoRA adapter for this model, to be used as `name`. Raises `ModelError`."""
+        handle = llama.llama_adapter_lora_init(self.handle, str(path).encode())
+        if not handle:
+            raise ModelError(f"adapter {name} cannot be loaded: {last_error()}")
+        self.adapters[name] = handle
 
     def close(self) -> None:
         """Free the weights; the model must not be used again."""

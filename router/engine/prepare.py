@@ -1,6 +1,7 @@
 """From a `Submit` to a job that the engine can run: checked, rendered and tokenised, off the decode thread."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -42,6 +43,10 @@ class Vocabulary(Protocol):
     def vocab_size(self) -> int:
         """Number of tokens."""
 
+    @property
+    def adapters(self) -> Mapping[str, object]:
+        """The adapters that are loaded, by name."""
+
 
 class Preparer:
     """Checks and renders for one model; may be called from several threads."""
@@ -74,6 +79,7 @@ class Preparer:
             len(prompt) + wanted,
             guides(submit, self._compile),
             _terms(submit),
+            submit.adapter or "",
         )
 
     def count(self, count: Count) -> int:
@@ -115,7 +121,8 @@ class Preparer:
             top is None or 0 <= top <= MAX_TOP_LOGPROBS, "top_logprobs", f"it must be from 0 to {MAX_TOP_LOGPROBS}"
         )
         _require(len(submit.confidence_at) <= MAX_MARKS, "confidence_at", f"at most {MAX_MARKS} marks")
-        _require(submit.adapter is None, "adapter", "this model has none")
+        known = submit.adapter is None or submit.adapter in self._vocabulary.adapters
+        _require(known, "adapter", "this model has none of that name")
         _require(
             (submit.messages is None) != (submit.prompt is None), "prompt", "either messages or a prompt is needed"
         )

@@ -77,6 +77,7 @@ class Scheduler:
         self.live: Final[list[Sequence]] = []
         self._queue: Final = FairQueue()
         self._service_s = 0.0
+        self._turns: dict[str, int] = {}
 
     @property
     def queued(self) -> int:
@@ -110,10 +111,11 @@ class Scheduler:
         """The next batch, writers first in the order of their slots; empty when there is nothing to do."""
         self._admit()
         self._close_ranks()
-        writers = [sequence for sequence in self.live if sequence.is_writing]
+        group = self._group()
+        writers = [sequence for sequence in self.live if sequence.is_writing and sequence.group == group]
         feeds = [feed for sequence in writers if (feed := self._feed(sequence, 1))]
         feeds.sort(key=lambda feed: feed.slot)
-        return feeds + self._reading(writers)
+        return feeds + self._reading(writers, group)
 
     def settle(self, feeds: list[Feed], seconds: float) -> None:
         """The batch was decoded in `seconds`: charge the callers, and learn the pace for the next chunks."""
@@ -182,8 +184,16 @@ class Scheduler:
         if last.slot.length + gap.length <= MOVABLE_TOKENS:
             self.cache.swap(last.slot, gap)
 
-    def _reading(self, writers: list[Sequence]) -> list[Feed]:
-        readers = [sequence for sequence in self.live if sequence.slot and not sequence.is_writing and sequence.pending]
+    def _group(self) -> str:
+        """Whose turn it is: a batch runs under one adapter, and the groups that are live take turns."""
+        groups = {sequence.group for sequence in self.live}
+        self._turns = {group: turn for group, turn in self._turns.items() if group in groups}
+        chosen = min(groups, key=lambda group: self._turns.get(group, -1), default="")
+        self._turns[chosen] = max(self._turns.values(), default=-1) + 1
+        return chosen
+
+    def _reading(self, writers: list[Sequence], group: str) -> list[Feed]:
+        readers = [one for one in self.live if one.group == group and not one.is_writing and one.pending]
         if not readers:
             return []
         oldest_stream = max((writer.written for writer in writers), default=0)

@@ -1,7 +1,9 @@
 """Everything of one child, put together: the model, the loop, and what each command means."""
 
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -56,6 +58,7 @@ class Session:
             description=model.description,
             has_template=template is not None,
             is_embedding=False,
+            adapters=sorted(model.adapters),
         )
 
     def run(self) -> None:
@@ -128,6 +131,8 @@ def load(how: Settings, send: Send) -> Session | EmbeddingSession:
     native.start(verbose=how.verbose)
     try:
         model = Model(Path(how.model), Loading(how.gpu_layers, how.mmap, how.mlock))
+        for name, path in how.adapters.items():
+            model.load_adapter(name, Path(path))
         return EmbeddingSession(how, model, send) if model.is_embedding else Session(how, model, send)
     except (ModelError, TemplateError) as error:
         raise LoadError(str(error)) from error
@@ -136,6 +141,9 @@ def load(how: Settings, send: Send) -> Session | EmbeddingSession:
 def _refusal(id: int, error: Exception) -> wire.Failed:  # noqa: A002 - the wire's own name
     if isinstance(error, InvalidError):
         return wire.Failed(id, error.code, error.message, error.param)
+    # Where, not what: the words of an unexpected error may hold a prompt.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    sys.stderr.write(f"preparing failed with {type(error).__name__}:\n{where}")
     return _internal(id)
 
 

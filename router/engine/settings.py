@@ -12,6 +12,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `context`; None is `default_cells`. `vault_mib` bounds what earlier conversations may take in
     ordinary memory. `template` names a built-in chat template that replaces the file's own. `gpu_layers` below zero is
     all of them; `flash_attention` None lets llama.cpp choose; `kv_type` is f32, f16, q8_0 or q4_0.
+    `adapters` maps names to LoRA files, already checked, that a request may ask for.
     """
 
     socket: str
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mmap: bool = True
     mlock: bool = False
     verbose: bool = False
+    adapters: dict[str, str] = {}
 
 
 def default_cells(context: int, parallel: int) -> int:

@@ -44,6 +44,7 @@ class Bench:
     def drain(self) -> None:
         while self.worker.scheduler.has_work:
             self.step()
+        self.worker.flush()
 
     def of(self, id_: int) -> list:
         return [event for event in self.sent if event.id == id_]

@@ -107,3 +107,21 @@ def _tensors(size: _Size, vocab: int, random: np.random.Generator) -> dict[str, 
             f"blk.{block}.ffn_down.weight": weights(size.width, size.feed),
         }
     return tensors
+
+
+def write_tiny_adapter(path: Path, *, seed: int = 1, layers: int = 2, width: int = 64, rank: int = 4) -> Path:
+    """Write a LoRA adapter with random weights for `write_tiny_gguf`'s model of the same layers and width."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(rank))
+    random = np.random.default_rng(seed)
+    for block in range(layers):
+        for part, shape in (("a", (rank, width)), ("b", (width, rank))):
+            weights = random.standard_normal(shape).astype(np.float32) * 0.4
+            writer.add_tensor(f"blk.{block}.attn_output.weight.lora_{part}", weights)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
