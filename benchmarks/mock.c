@@ -124,8 +124,8 @@ static void stream_on(int fd) {
         used += (size_t)write_event(out + used, sizeof out - used, conn->next, conn->wants_usage);
         events++;
         conn->next++;
-        /* As real servers do: what follows the last word comes with the finish reason. */
-    } while (conn->next <= last && (gap_ns == 0 || conn->next > chunks + 1));
+        /* As real servers do: the role comes with the first word, what ends the stream with the finish reason. */
+    } while (conn->next <= last && (gap_ns == 0 || conn->next == 1 || conn->next > chunks + 1));
     if (conn->next > last) {
         used += (size_t)snprintf(out + used, sizeof out - used, "0\r\n\r\n");
         conn->next = -1;
