@@ -12,8 +12,10 @@ from benchmarks import machine, results
 # Imported only when asked for, so that one benchmark does not need what another does. A module has `run() -> dict`;
 # or `add_options(parser)` and `run(options) -> dict`; and, if it likes, `lines(result)` and `plot(record, path)`.
 TABLE = {
+    "classifier": ("benchmarks.classifier", "CPU of one judgement by kind of prompt, and the cost of loading"),
     "ledger": ("benchmarks.ledger", "CPU of journal, metrics and log for each request, and records/s into the store"),
     "overhead": ("benchmarks.overhead", "what the router adds: latency, requests/s, CPU and memory, against a mock"),
+    "start": ("benchmarks.start", "time until /readyz answers 200 with a model on disk, and memory"),
 }
 
 
