@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 HEAD, MIDDLE, TAIL = 1200, 400, 800
 CAP = HEAD + MIDDLE + TAIL + 2
 
-SPACE, WORD, SINGLE, DIGIT = 0, 1, 2, 3
+SPACE, WORD, SINGLE, DIGIT, UNKNOWN = 0, 1, 2, 3, 4
 
 # Scripts written without spaces: each character is a token of its own.
 _UNSPACED = ((0x0E00, 0x0EFF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF))
@@ -44,13 +44,16 @@ def _class_of(code: int) -> int:
     return DIGIT if kind == "Nd" else WORD
 
 
-def _class_table() -> NDArray[np.uint8]:
-    table = np.array([_class_of(code) for code in range(0x10000)], dtype=np.uint8)
-    table[0xFFFF] = SINGLE  # stands for every code point beyond the basic plane
-    return table
+# What is not known yet is looked up when a text first has it: asking for all 65,536 would cost every start 0.05 s.
+_CLASSES = np.full(0x10000, UNKNOWN, dtype=np.uint8)
+_CLASSES[0xFFFF] = SINGLE  # stands for every code point beyond the basic plane
 
 
-_CLASSES = _class_table()
+def _classes_of(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    places = np.minimum(points, 0xFFFF)
+    for code in np.unique(places[_CLASSES[places] == UNKNOWN]).tolist():
+        _CLASSES[code] = _class_of(code)
+    return _CLASSES[places]
 
 
 def sample(text: str) -> str:
@@ -66,7 +69,7 @@ def read(text: str) -> Reading:
     raw = sample(text)
     folded = " ".join(unicodedata.normalize("NFKC", raw).lower().split())[:CAP]
     points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    classes = _CLASSES[np.minimum(points, 0xFFFF)]
+    classes = _classes_of(points)
     codes = np.where(classes == DIGIT, ord("0"), points).astype(np.uint64)
     starts, ends = _tokens(classes)
     return Reading(len(text), raw, folded, codes, starts, ends)
