@@ -41,7 +41,7 @@ def evaluate(data: Data = DEFAULT_DATA) -> None:
     from classifiers.artifact import load  # noqa: PLC0415
     from classifiers.evaluation import hand_written_scores, tracks  # noqa: PLC0415
     from classifiers.examples import hand_written, load_examples  # noqa: PLC0415
-    from classifiers.training import weigh  # noqa: PLC0415
+    from classifiers.weighing import weigh  # noqa: PLC0415
 
     tested = [example for example in hand_written() if example.held_out]
     _print({"hand_written_test": hand_written_scores(load(), tested), **tracks(load_examples(data), weigh)})

@@ -10,7 +10,7 @@ from classifiers.reading import Reading
 from classifiers.structure import says, structure
 
 WORDS_NAMED = 12
-LONG_CHARACTERS = 400
+SHORT_CHARACTERS, LONG_CHARACTERS = 60, 400
 
 
 def explain(scorer: Scorer, reading: Reading) -> tuple[Contribution, ...]:
@@ -27,8 +27,14 @@ def _of_structure(scorer: Scorer, reading: Reading) -> list[Contribution]:
     for words, value in zip(says(scorer.matcher), values.tolist(), strict=True):
         if value:
             totals[words] = totals.get(words, 0.0) + value
-    named = {"length": "long" if reading.length > LONG_CHARACTERS else "short"}
+    named = {"length": _size(reading.length)}
     return [Contribution(named.get(words, words), value) for words, value in totals.items()]
+
+
+def _size(length: int) -> str:
+    if length < SHORT_CHARACTERS:
+        return "short"
+    return "long" if length > LONG_CHARACTERS else "of middling length"
 
 
 def _of_words(scorer: Scorer, reading: Reading) -> list[Contribution]:

@@ -43,7 +43,8 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
     while the weights are learned, so that they learn what makes one prompt of a benchmark harder than another and not
     which benchmark is the harder one; the levels are dropped afterwards. The raw scores are calibrated by Platt's
     sigmoid (Platt 1999) on `folds` cross-fitted parts, with a level for the rows where column `level` is not zero, and
-    folded into `coef_` and `intercept_`: it is affine in log-odds, so contributions still add up.
+    folded into `coef_` and `intercept_`: it is affine in log-odds, so contributions still add up. `cross_fitted_` holds
+    the probability of every training row by the weights of the parts that it was not in.
     """
 
     def __init__(self, C: float = 0.01, folds: int = 3, level: int | None = None) -> None:  # noqa: N803
@@ -72,7 +73,8 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
             raise ValueError("All sample weights are zero: nothing to learn from.")
         rows = _Rows(sp.csr_matrix(X), gain, weight, _levels(groups, len(gain)))
         coef = self._fit(rows)
-        slope, shift, intercept = self._calibration(rows, coef)
+        raw = self._cross_fitted(rows, coef)
+        slope, shift, intercept = self._calibration(rows, raw)
         coef = slope * coef
         if self.level is not None:
             coef[self.level] += shift
@@ -95,20 +97,25 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         coef, _ = _logistic(stacked, rows.gain, rows.weight, self.C)
         return coef[: rows.features.shape[1]]
 
-    def _calibration(self, rows: _Rows, coef: Floats) -> tuple[float, float, float]:
-        """Slope, shift of the level column, and intercept."""
+    def _cross_fitted(self, rows: _Rows, coef: Floats) -> Floats:
         raw = np.asarray(rows.features @ coef).ravel()
         if 2 <= self.folds <= len(raw) // 2:
             fold = np.random.RandomState(0).permutation(len(raw)) % self.folds
             for part in range(self.folds):
                 raw[fold == part] = np.asarray(rows.features[fold == part] @ self._fit(rows.take(fold != part))).ravel()
+        return raw
+
+    def _calibration(self, rows: _Rows, raw: Floats) -> tuple[float, float, float]:
+        """Slope, shift of the level column, and intercept."""
         columns = [raw]
         if self.level is not None:
             columns.append(rows.features[:, [self.level]].toarray().ravel())
         fitted, intercept = _logistic(sp.csr_matrix(np.column_stack(columns)), rows.gain, rows.weight, 1e6)
         # A sigmoid that turns the order around would mean that nothing was learned.
         slope = float(fitted[0]) if fitted[0] > 0 else 1.0
-        return slope, float(fitted[1]) if self.level is not None else 0.0, intercept
+        shift = float(fitted[1]) if self.level is not None else 0.0
+        self.cross_fitted_ = 1 / (1 + np.exp(-(slope * raw + shift * columns[-1] * (len(columns) > 1) + intercept)))
+        return slope, shift, intercept
 
 
 def _levels(groups: ArrayLike | None, size: int) -> sp.csr_matrix:

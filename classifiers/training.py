@@ -12,19 +12,14 @@ from sklearn.pipeline import Pipeline
 
 from classifiers.artifact import COMPILED, FORMAT, MANIFEST, PIPELINES, digest, installed_versions, manifest_digest
 from classifiers.classifier import Classifier
-from classifiers.compiled import Tables, to_bytes
+from classifiers.compiled import to_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.cues import LEXICON_FILE, read_lexicon
 from classifiers.evaluation import hand_written_scores, tracks
 from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examples
 from classifiers.gain import DECIMALS
 from classifiers.pipelines import difficulty_pipeline, task_pipeline
-
-HAND_WEIGHT = 10.0
-"""How much a prompt written by hand counts beside one outcome of a public benchmark."""
-
-THRESHOLD = 0.5
-"""At a score of one half the large model is more likely needed than not."""
+from classifiers.weighing import weigh
 
 TRUSTED = (
     "classifiers.features.HashedNgrams",
@@ -34,15 +29,13 @@ TRUSTED = (
 )
 """Our own types in the skops file; everything else must be of those that skops itself trusts."""
 
+TOLERANCE = 0.02
+"""How much of the share right the recommended threshold may give up to send less to the large model."""
+
 STEPS = 6
 """How often `train` reports a step."""
 
 Step = Callable[[str], None]
-
-
-def weigh(examples: Sequence[Example]) -> list[float]:
-    """How much each example counts when difficulty is learned."""
-    return [HAND_WEIGHT if example.source == "hand" else 1.0 for example in examples]
 
 
 def fit_difficulty(examples: Sequence[Example]) -> Pipeline:
@@ -71,19 +64,37 @@ def train(data: Path, out: Path, step: Step = lambda _: None) -> dict[str, objec
     examples = [example for example in load_examples(data) if not example.held_out]
     step("fitting difficulty")
     difficulty = fit_difficulty(examples)
+    threshold = recommended_threshold(difficulty, examples)
     step("fitting tasks")
     task = fit_task(examples)
     step("compiling")
     tables = compile_pipelines(difficulty, task)
     contents = {PIPELINES: _skops(difficulty, task), COMPILED: to_bytes(tables)}
     step("measuring")
-    manifest = _manifest(data, examples, contents, tables)
+    manifest = _manifest(data, examples, contents, Classifier(tables, version="", threshold=threshold))
     step("writing")
     out.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (out / name).write_bytes(content)
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
+
+
+def recommended_threshold(difficulty: Pipeline, examples: Sequence[Example]) -> float:
+    """The highest score that parts easy from hard nearly as well as the best one does, within `TOLERANCE`.
+
+    Judged by the mean of both shares right on the cross-fitted scores of the hand-written training prompts. The highest,
+    because what a small answer saves is certain.
+    """
+    scores = difficulty["head"].cross_fitted_
+    # Only training needs them; in the artifact they would say something about single prompts.
+    del difficulty["head"].cross_fitted_
+    hand = np.array([example.source == "hand" for example in examples])
+    hard = np.array([example.gain > 0.5 for example in examples])
+    easy_scores, hard_scores = scores[hand & ~hard], scores[hand & hard]
+    grid = np.round(np.arange(0.1, 0.91, 0.01), 2)
+    right = np.array([((easy_scores < limit).mean() + (hard_scores >= limit).mean()) / 2 for limit in grid])
+    return float(grid[right >= right.max() - TOLERANCE][-1])
 
 
 def _skops(difficulty: Pipeline, task: Pipeline) -> bytes:
@@ -98,15 +109,13 @@ def load_pipelines(path: Path) -> tuple[Pipeline, Pipeline]:
 
 
 def _manifest(
-    data: Path, examples: Sequence[Example], contents: Mapping[str, bytes], tables: Tables
+    data: Path, examples: Sequence[Example], contents: Mapping[str, bytes], classifier: Classifier
 ) -> dict[str, object]:
     tested = [example for example in hand_written() if example.held_out]
-    threshold = THRESHOLD
-    classifier = Classifier(tables, version="", threshold=threshold)
     manifest: dict[str, object] = {
         "format": FORMAT,
         "artifact": f"difficulty-{digest(contents[COMPILED])[:12]}",
-        "threshold": threshold,
+        "threshold": classifier.threshold,
         "files": {name: digest(content) for name, content in contents.items()},
         "versions": installed_versions(),
         "data": _sources(data, examples),
