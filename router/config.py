@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
+KvType: TypeAlias = Literal["f32", "f16", "q8_0", "q4_0"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,19 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the local engine runs a model; what each means stands in the policy file's schema."""
+
+    template: str | None = None
+    gpu_layers: int = 0
+    flash_attention: bool | None = None
+    kv_type: KvType = "f16"
+    mmap: bool = True
+    mlock: bool = False
+    vault_mib: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """One entry of `models`: a target. `backend` "none" is one that nothing in the environment configures."""
 
@@ -55,6 +69,7 @@ class ModelConfig:
     parallel: int = 8
     queue: int = 64
     threads: int | None = None
+    engine: EngineOptions = EngineOptions()
     base_url: str | None = None
     model: str | None = None
     api_key: Secret | None = None

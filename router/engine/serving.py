@@ -1,5 +1,7 @@
 """How a model entry and the header of its file become the settings of a child."""
 
+from dataclasses import asdict
+
 from router.config import ModelConfig
 from router.engine.gguf import Gguf
 from router.engine.settings import Settings
@@ -22,4 +24,5 @@ def settings_of(config: ModelConfig, header: Gguf) -> Settings:
         parallel=config.parallel,
         queue=config.queue,
         threads=config.threads,
+        **asdict(config.engine),
     )

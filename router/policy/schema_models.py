@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from router.config import KvType
 from router.policy.schema import (
     Ability,
     AliasName,
@@ -17,6 +18,8 @@ from router.policy.schema import (
     Strict,
     TestEntry,
 )
+
+Template: TypeAlias = Literal["alpaca", "chatml", "gemma", "llama-2", "llama-3", "mistral", "phi-3", "zephyr"]
 
 
 class ClockEntry(Strict):
@@ -76,6 +79,20 @@ class LocalEntry(CommonEntry):
     """Requests that may wait; more get 429 or the next target."""
     threads: Annotated[int | None, Field(ge=1, le=1024)] = None
     """Engine threads; by default all cores but one."""
+    template: Template | None = None
+    """A built-in chat template in place of the file's own."""
+    gpu_layers: Annotated[int, Field(ge=-1, le=1024)] = 0
+    """Layers to keep on a GPU; -1 is all of them."""
+    flash_attention: bool | None = None
+    """Whether to use flash attention; by default the engine chooses."""
+    kv_type: KvType = "f16"
+    """How the attention memory stores its numbers; q8_0 takes about half the memory of f16 and q4_0 a quarter."""
+    mmap: bool = True
+    """Map the file into memory, where other processes can share it, rather than read it."""
+    mlock: bool = False
+    """Keep the weights from being swapped out."""
+    vault_mib: Annotated[int, Field(ge=0, le=1_048_576)] = 256
+    """Memory in MiB for conversations that have left the context and may come back."""
 
 
 class OpenAIEntry(CommonEntry):

@@ -1,10 +1,10 @@
 """From the `models` section to `ModelConfig`, with what the environment adds."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
-from router.config import Clocks, ModelConfig, Price
+from router.config import Clocks, EngineOptions, ModelConfig, Price
 from router.policy.environment import BUILTIN_MODEL, NO_SMALL_MODEL, Environment, large_model
 from router.policy.problem import Problems, shown
 from router.policy.schema_models import AutoEntry, CommonEntry, LiteLLMEntry, LocalEntry, ModelEntry, OpenAIEntry
@@ -12,6 +12,7 @@ from router.policy.schema_models import AutoEntry, CommonEntry, LiteLLMEntry, Lo
 REMOTE_CONTEXT = 128_000  # the smallest window among the current models of the large providers
 LOCAL_CAN = frozenset({"chat", "json"})
 REMOTE_CAN = frozenset({"chat", "json", "tools", "vision"})
+QUANTIZED = frozenset({"q8_0", "q4_0"})  # llama.cpp reads a quantized attention memory with flash attention only
 
 _HF = re.compile(r"hf:[\w.-]+/[\w.-]+/[\w. -]+(?:/[\w. -]+)*\.gguf(?:@[\w./-]+)?")
 _PER_MILLION = 1e-6
@@ -46,8 +47,15 @@ class Targets:
             parallel=entry.parallel,
             queue=entry.queue,
             threads=entry.threads,
+            engine=self._engine(base.name, entry),
             missing=None if source else NO_SMALL_MODEL,
         )
+
+    def _engine(self, name: str, entry: LocalEntry) -> EngineOptions:
+        if entry.flash_attention is False and entry.kv_type in QUANTIZED:
+            problem = f"kv_type {entry.kv_type} needs flash attention; leave flash_attention out or use f16"
+            self._problems.note(("models", name, "kv_type"), problem)
+        return EngineOptions(**{option.name: getattr(entry, option.name) for option in fields(EngineOptions)})
 
     def _remote(self, base: ModelConfig, entry: OpenAIEntry | LiteLLMEntry) -> ModelConfig:
         environment, place = self._environment, ("models", base.name)

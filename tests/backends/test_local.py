@@ -14,7 +14,7 @@ from router.backends.local import LocalBackend
 from router.backends.local_answer import Deltas
 from router.backends.local_request import submit_of
 from router.chat import ChatRequest, Chunk, Confidence, Event, Usage
-from router.config import Config, ModelConfig
+from router.config import Config, EngineOptions, ModelConfig
 from router.engine import wire
 from router.engine.supervisor import Rhythm
 from router.errors import (
@@ -390,3 +390,15 @@ def test_empty_answer_still_has_a_role() -> None:
     first, last = Deltas().of([wire.Finished(1, 0, "stop")])
     assert first == Chunk({"role": "assistant", "content": ""})
     assert last == Chunk({}, 0, "stop")
+
+
+async def test_a_template_of_the_policy_file_serves_a_model_without_one(tmp_path: Path):
+    """A file that brings no chat template is refused, and answers once the entry names one."""
+    bare = write_tiny_gguf(tmp_path / "bare.gguf", template=False)
+    async with _serving(_model(bare), tmp_path) as backend:
+        with pytest.raises(BadRequest, match="chatml"):
+            await anext(backend.stream(_ask()))
+    options = EngineOptions(template="chatml", mmap=False, kv_type="f32", vault_mib=0)
+    async with _serving(_model(bare, engine=options), tmp_path) as backend:
+        events = [event async for event in backend.stream(_ask())]
+    assert isinstance(events[-1], Usage)

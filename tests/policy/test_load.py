@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from router.config import Clocks, Price, Secret
+from router.config import Clocks, EngineOptions, Price, Secret
 from router.errors import ConfigError
 from router.policy import DEFAULT_FILE, environment, load
 from tests.policy.conftest import Loader
@@ -123,6 +123,20 @@ def test_an_entry_is_taken_over_key_by_key(read_text: Loader):
     assert config.path is not None
     assert (config.path.parent / "state", Path("/var/cache")) == (config.state_dir, config.cache_dir)
     assert KEY not in repr(config)
+
+
+def test_engine_options_reach_the_target(read_text: Loader):
+    """What the file says of the engine is what the model gets; what it does not say has the engine's own default."""
+    assert EngineOptions() == read_text(SIMPLE).models["small"].engine
+    written = "template: chatml, gpu_layers: -1, flash_attention: true, kv_type: q8_0, mmap: false, mlock: true"
+    config = read_text(SIMPLE.replace("source: small.gguf", f"source: small.gguf, {written}, vault_mib: 64"))
+    assert EngineOptions("chatml", -1, True, "q8_0", False, True, 64) == config.models["small"].engine
+
+
+def test_a_quantized_attention_memory_needs_flash_attention(problems: Problems):
+    """What llama.cpp would refuse when it loads is refused in the file."""
+    told = problems(SIMPLE.replace("source: small.gguf", "source: small.gguf, kv_type: q4_0, flash_attention: false"))
+    assert ["3: kv_type q4_0 needs flash attention; leave flash_attention out or use f16"] == told
 
 
 def test_sources_are_absolute(read_text: Loader, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
