@@ -28,7 +28,7 @@ class Shape:
     slots: int
     batch: int
     threads: int
-    flash_attention: bool | None = None
+    flash_attention: bool = False
     kv_type: str = "f16"
 
 
@@ -44,7 +44,7 @@ def _parameters(shape: Shape) -> Any:
     params.n_threads = params.n_threads_batch = shape.threads
     # A window for each slot. In one buffer for all, every row would walk past everyone's cells: 30 % slower at 16 streams.
     params.kv_unified = False
-    params.flash_attn_type = -1 if shape.flash_attention is None else int(shape.flash_attention)
+    params.flash_attn_type = int(shape.flash_attention)
     params.type_k = params.type_v = _KV_TYPES[shape.kv_type]
     params.no_perf = True
     return params

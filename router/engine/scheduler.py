@@ -1,7 +1,7 @@
 """What goes into the next batch. Pure: no clock, no llama.cpp, no sampling; the only effects are `prefix.Memory`'s.
 
-    plan():   admit  ->  one token for each stream that is writing  ->  prompt chunks in what room is left
-    settle(): the batch was decoded; charge it to the callers and learn its pace
+    plan():   admit  ->  one token for each stream that is writing  ->  prompt chunks, as much as the streams can bear
+    settle(): a batch was decoded; charge it to the callers and learn its pace
 
 A sequence waits, is live (holds a slot, a whole window of the attention memory), or is over.
 """
@@ -17,7 +17,7 @@ from router.engine.sequence import Phase, Sequence
 WORTH_WAITING: Final = 32
 """A prompt waits for a neighbour that is reading the same prefix when that saves at least this many tokens."""
 
-WORTH_MOVING: Final = 16
+WORTH_MOVING: Final = 32
 """A stream is moved beside the others only when it has at least this many tokens to go."""
 
 MOVABLE_TOKENS: Final = 4096
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """`count` tokens of one sequence for the next batch, from position `start`."""
+    """`count` tokens of one sequence for a batch, from position `start`."""
 
     sequence: Sequence
     slot: int
@@ -78,6 +78,8 @@ class Scheduler:
         self._queue: Final = FairQueue()
         self._service_s = 0.0
         self._turns: dict[str, int] = {}
+        self._step_s = 0.0
+        self._has_written = False
 
     @property
     def queued(self) -> int:
@@ -107,22 +109,32 @@ class Scheduler:
         sequence.phase, sequence.slot = Phase.OVER, None
         self._queue.settle({other.caller for other in self.live})
 
-    def plan(self) -> list[Feed]:
-        """The next batch, writers first in the order of their slots; empty when there is nothing to do."""
+    def plan(self) -> tuple[list[Feed], list[Feed]]:
+        """The next step: a batch of writers in the order of their slots, then one of prompt chunks; either may be empty."""
+        self._finish_step()
         self._admit()
         self._close_ranks()
         group = self._group()
         writers = [sequence for sequence in self.live if sequence.is_writing and sequence.group == group]
         feeds = [feed for sequence in writers if (feed := self._feed(sequence, 1))]
         feeds.sort(key=lambda feed: feed.slot)
-        return feeds + self._reading(writers, group)
+        return feeds, self._reading(writers, group)
 
     def settle(self, feeds: list[Feed], seconds: float) -> None:
-        """The batch was decoded in `seconds`: charge the callers, and learn the pace for the next chunks."""
+        """These of the plan were decoded in `seconds`: charge the callers, and learn the pace."""
         for feed in feeds:
             self._queue.charge(feed.sequence.caller, feed.count)
-        writers = sum(feed.is_writing for feed in feeds)
-        self.pace.observe(sum(feed.count for feed in feeds) - writers, writers, seconds)
+        self._step_s += seconds
+        if feeds[0].is_writing:
+            self._has_written = True
+            self.pace.observe_writing(len(feeds), seconds)
+        else:
+            self.pace.observe_reading(sum(feed.count for feed in feeds), seconds)
+
+    def _finish_step(self) -> None:
+        if self._has_written:
+            self.pace.observe_step(self._step_s)
+        self._step_s, self._has_written = 0.0, False
 
     def observe_service(self, seconds: float) -> None:
         """How long a sequence took from admission to its end, for the wait estimate."""
@@ -197,7 +209,7 @@ class Scheduler:
         if not readers:
             return []
         oldest_stream = max((writer.written for writer in writers), default=0)
-        room = self.pace.allowance(len(writers), oldest_stream, self.limits.batch - len(writers))
+        room = self.pace.allowance(len(writers), oldest_stream, self.limits.batch)
         # The oldest is sure of a quarter, so that short prompts overtake it and never starve it.
         feeds: list[Feed] = []
         oldest, *others = readers

@@ -11,7 +11,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     may wait. `threads` None leaves one core free. `cells` is the attention memory in tokens, whole windows of
     `context`; None is `default_cells`. `vault_mib` bounds what earlier conversations may take in
     ordinary memory. `template` names a built-in chat template that replaces the file's own. `gpu_layers` below zero is
-    all of them; `flash_attention` None lets llama.cpp choose; `kv_type` is f32, f16, q8_0 or q4_0.
+    all of them. `flash_attention` None is on where it pays or is needed: with a GPU, or a quantized `kv_type` (which is
+    f32, f16, q8_0 or q4_0).
     `adapters` maps names to LoRA files, already checked, that a request may ask for.
     """
 

@@ -146,23 +146,24 @@ class Worker:
         )
 
     def step(self) -> None:
-        """Plan, decode and sample one batch."""
-        began = self.step_began = self._clock()
+        """Plan, decode and sample: first the streams that are writing, then chunks of prompts."""
+        self.step_began = self._clock()
         try:
-            feeds = self.scheduler.plan()
-            rows = self._decoder.decode(feeds) if feeds else None
+            for feeds in self.scheduler.plan():
+                if feeds:
+                    self._decode(feeds)
+                    self.flush()
         except DecodeError:
             self._recover()
-            rows = None
-        if rows is not None:
-            self._failures = 0
-            self._digest(feeds, rows, began)
         self.step_began = 0.0
 
-    def _digest(self, feeds: list[Feed], rows: Floats, began: float) -> None:
-        self.scheduler.settle(feeds, self._clock() - began)
+    def _decode(self, feeds: list[Feed]) -> None:
+        began = self._clock()
+        rows = self._decoder.decode(feeds)
+        self._failures = 0
         for feed in feeds:
             self._began.setdefault(feed.sequence, began)
+        self.scheduler.settle(feeds, self._clock() - began)
         self._hear([feed.sequence for feed in feeds if feed.wants_logits], rows)
         self._rate += 0.1 * (len(rows) / max(self._clock() - began, 1e-9) - self._rate)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from router.engine.pace import FIRST_CHUNK, MAX_STRETCH, YOUNG_TOKENS, Pace
+from router.engine.pace import FIRST_CHUNK, MAX_SLOWDOWN, MAX_STRETCH, YOUNG_TOKENS, Pace
 from router.engine.scheduler import Limits, QueueFullError, Scheduler
 from router.engine.sequence import Sequence
 from tests.engine.fake_decoder import FakeDecoder
@@ -23,17 +23,20 @@ def scheduler_of(decoder: FakeDecoder, *, parallel=2, queue=100, slots=None, bat
 
 def step(scheduler: Scheduler, decoder: FakeDecoder, seconds: float = 0.01) -> list:
     """Plan, decode, settle, and append a token to each sequence that was answered."""
-    feeds = scheduler.plan()
-    decoder.decode(feeds)
-    scheduler.settle(feeds, seconds)
-    for feed in feeds:
-        if feed.wants_logits:
-            feed.sequence.append(1)
-    return feeds
+    step = []
+    for feeds in scheduler.plan():
+        step += feeds
+        if feeds:
+            decoder.decode(feeds)
+            scheduler.settle(feeds, seconds)
+        for feed in feeds:
+            if feed.wants_logits:
+                feed.sequence.append(1)
+    return step
 
 
-def test_streams_and_prompts_share_a_batch():
-    """While one sequence writes, another's prompt is read in the same batches, and the writer is in each of them."""
+def test_streams_and_prompts_share_every_step():
+    """While one sequence writes, another's prompt is read in the same steps, and the writer is in each of them."""
     decoder = FakeDecoder()
     scheduler = scheduler_of(decoder)
     writer, long = sequence(1), sequence(2, 600)
@@ -43,7 +46,7 @@ def test_streams_and_prompts_share_a_batch():
     while not long.started:
         feeds = step(scheduler, decoder)
         assert {writer, long} == {feed.sequence for feed in feeds}
-        assert sum(feed.count for feed in feeds) <= 64
+        assert sum(feed.count for feed in feeds) <= 64 + 1
     assert writer.written > 3
 
 
@@ -170,7 +173,7 @@ def test_a_cancelled_sequence_is_gone_from_the_next_batch():
     assert not reading.started
     for one in (writing, reading, waiting):
         scheduler.end(one)
-        assert one not in {feed.sequence for feed in scheduler.plan()}
+        assert one not in {feed.sequence for feeds in scheduler.plan() for feed in feeds}
     assert not scheduler.has_work
 
 
@@ -189,19 +192,34 @@ def test_a_lost_memory_is_read_again():
     assert [(running, 0, 10 + written)] == [(feed.sequence, feed.start, feed.count) for feed in feeds]
 
 
-def test_the_pace_stretches_a_step_no_further_than_promised():
-    """Prompt tokens beside settled streams add at most `MAX_STRETCH` - 1 writing steps."""
+def pace_of(writing_s: float = 0.010, token_s: float = 0.001) -> Pace:
     pace = Pace()
-    pace.observe(0, 1, 0.010)
-    pace.observe(100, 0, 0.100)
-    settled = YOUNG_TOKENS + 1
-    extra_s = pace.allowance(1, settled, 512) * 0.001
-    assert 0.5 * (MAX_STRETCH - 1) * 0.010 <= extra_s <= (MAX_STRETCH - 1) * 0.010
+    pace.observe_writing(1, writing_s)
+    pace.observe_reading(100, 100 * token_s)
+    return pace
+
+
+def test_the_pace_stretches_a_step_no_further_than_promised():
+    """Beside settled streams a step takes at most `MAX_STRETCH` times what they are used to, however long it goes on."""
+    pace, used_to_s = pace_of(), 0.010
+    for _ in range(50):
+        pace.observe_step(used_to_s)
+        step_s = 0.010 + pace.allowance(1, YOUNG_TOKENS + 1, 512) * 0.001
+        assert step_s <= MAX_STRETCH * used_to_s
+        used_to_s = step_s
+        assert step_s <= MAX_SLOWDOWN * 0.010
+    assert step_s > MAX_STRETCH * 0.010
 
 
 def test_the_pace_lets_prompts_pass_young_streams():
     """Streams that have just begun do not slow down the prompts beside them."""
-    pace = Pace()
-    pace.observe(0, 1, 0.010)
-    pace.observe(100, 0, 0.100)
+    pace = pace_of()
     assert pace.allowance(1, YOUNG_TOKENS, 512) > 4 * pace.allowance(1, YOUNG_TOKENS + 1, 512)
+
+
+def test_the_pace_knows_that_more_streams_take_longer():
+    """What one stream takes says what eight take, until that has been seen."""
+    pace = pace_of()
+    assert pytest.approx(0.080) == pace.writing_s(8)
+    pace.observe_writing(8, 0.040)
+    assert (0.040, 0.010) == (pace.writing_s(8), pace.writing_s(1))
