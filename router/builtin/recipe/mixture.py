@@ -17,11 +17,11 @@ _SHARES = (
     (smalltalk.outside, 7),
 )
 _PLAIN_SHARES = (
-    (sentiment.plain_turn, 38),
-    (intent.plain_turn, 37),
-    (extraction.plain_turn, 12),
-    (arithmetic.turn, 8),
-    (question.turn, 5),
+    (sentiment.plain_turn, 40),
+    (intent.plain_turn, 24),
+    (extraction.plain_turn, 13),
+    (arithmetic.plain_turn, 14),
+    (question.turn, 10),
 )
 _MAKERS = tuple(make for make, share in _SHARES for _ in range(share))
 _PLAIN_MAKERS = tuple(make for make, share in _PLAIN_SHARES for _ in range(share))

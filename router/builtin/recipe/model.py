@@ -112,7 +112,7 @@ class Decoder(nn.Module):
         for name, weight in self.named_parameters():
             if weight.ndim < 2:
                 continue
-            scale = 0.02 if name.startswith("token_embd") else 1 / math.sqrt(weight.shape[1])
+            scale = 0.1 if name.startswith("token_embd") else 1 / math.sqrt(weight.shape[1])
             if name.endswith(("attn_output.weight", "ffn_down.weight")):
                 scale /= math.sqrt(2 * self.shape.layers)
             nn.init.normal_(weight, std=scale)

@@ -28,7 +28,7 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
 class Optimizer:
     """One step for the whole model; `scale` in [0, 1] is the schedule's place."""
 
-    def __init__(self, model: Decoder, *, matrix_rate: float = 0.02, rate: float = 3e-3, decay: float = 0.05) -> None:
+    def __init__(self, model: Decoder, *, matrix_rate: float = 0.015, rate: float = 2e-3, decay: float = 0.05) -> None:
         self._matrices = [p for p in model.blk.parameters() if p.ndim == 2]
         others = [p for p in model.parameters() if not any(p is matrix for matrix in self._matrices)]
         self._momenta = [torch.zeros_like(p) for p in self._matrices]

@@ -20,7 +20,7 @@ from router.builtin.recipe.vocabulary import Vocabulary
 _log = logging.getLogger(__name__)
 _REPORT_EVERY = 25
 _KEEP_EVERY = 200
-_PLAIN_LATER = 0.3
+_PLAIN_LATER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Plan:
     """
 
     seed: int = 1
-    batch_tokens: int = 1536
+    batch_tokens: int = 2048
     vocabulary_examples: int = 20_000
     warm_up_steps: int = 40
-    plain_steps: int = 300
-    steady_steps: int = 800
-    falling_steps: int = 500
+    plain_steps: int = 500
+    steady_steps: int = 700
+    falling_steps: int = 1050
     threads: int = 1
 
     @property
@@ -105,7 +105,7 @@ def _keep(model: Decoder, optimizer: Optimizer, step: int, folder: Path) -> None
 
 
 def _resumed(model: Decoder, optimizer: Optimizer, folder: Path) -> int:
-    found = sorted(folder.glob("checkpoint-*.pt"), key=lambda path: path.stat().st_mtime)
+    found = sorted(folder.glob("checkpoint-*.pt"), key=lambda path: int(path.stem.partition("-")[2]))
     if not found:
         return 0
     state = torch.load(found[-1], weights_only=True)

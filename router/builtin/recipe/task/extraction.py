@@ -19,6 +19,7 @@ _FILL: Mapping[str, tuple[str, Callable[[random.Random], str]]] = {
     "date_y": ("dates", values.year),
     "amount": ("amounts", values.amount),
 }
+_FRAGMENTS = 0.55
 _MARK = re.compile(r"<(\w+)>")
 
 
@@ -34,7 +35,7 @@ def sentence(rng: random.Random, split: Split) -> tuple[str, dict[str, list[str]
 
 def plain_turn(rng: random.Random, split: Split) -> Turn:
     """Return a request for one list that is not empty: what the first phase of training learns to copy from."""
-    text, found = sentence(rng, split)
+    text, found = _listed(rng) if rng.random() < _FRAGMENTS else sentence(rng, split)
     field = rng.choice([field for field in FIELDS if found[field]] or FIELDS)
     return Turn("extraction", f"Extract the {field}: {text}", _json({field: found[field]}))
 
@@ -51,6 +52,17 @@ def turn(rng: random.Random, split: Split) -> Turn:
         return Turn("extraction", wording.ask(prompt, rng).replace("<text>", text), _json({field: found[field]}))
     prompt = wording.ask(asking.expand("extraction", rng, split), rng)
     return Turn("extraction", prompt.replace("<text>", text), _json(found))
+
+
+def _listed(rng: random.Random) -> tuple[str, dict[str, list[str]]]:
+    found: dict[str, list[str]] = {field: [] for field in FIELDS}
+    values_listed = []
+    for _ in range(rng.randint(1, 4)):
+        field, make = _FILL[rng.choice(("name", "place", "date", "amount"))]
+        value = make(rng)
+        found[field] += [] if value in found[field] else [value]
+        values_listed.append(value)
+    return rng.choice((", ", "; ", " and ", " ")).join(values_listed), found
 
 
 def _filled(frame: str, rng: random.Random) -> tuple[str, dict[str, list[str]]]:

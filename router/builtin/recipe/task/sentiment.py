@@ -7,6 +7,7 @@ from router.builtin.recipe.example import Turn
 from router.builtin.recipe.grammar import Split
 
 LABELS = ("positive", "negative", "neutral")
+_FRAGMENTS = 0.4
 
 
 def sentence(label: str, rng: random.Random, split: Split) -> str:
@@ -17,7 +18,13 @@ def sentence(label: str, rng: random.Random, split: Split) -> str:
 def plain_turn(rng: random.Random, split: Split) -> Turn:
     """Return a sentence behind the shortest instruction: what the first phase of training learns from."""
     label = rng.choice(LABELS)
-    return Turn("sentiment", f"Classify the sentiment: {sentence(label, rng, split)}", label)
+    is_fragment = rng.random() < _FRAGMENTS
+    text = (
+        grammar.load("sentiment").expand(f"fragment_{label}", rng, split)
+        if is_fragment
+        else sentence(label, rng, split)
+    )
+    return Turn("sentiment", f"Classify the sentiment: {text}", label)
 
 
 def turn(rng: random.Random, split: Split) -> Turn:
