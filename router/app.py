@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from router import __version__
-from router.api import chat, models, ops, route
+from router.api import chat, embeddings, models, ops, route
 from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
@@ -30,6 +30,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 # The whole surface on one screen. Bare paths work too: many clients forget the /v1.
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/chat/completions", chat.chat_completions),
+    ("POST", "/embeddings", embeddings.create_embeddings),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{name:path}", models.show_model),
     ("POST", "/route", route.route),

@@ -25,6 +25,17 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """A validated request for vectors: one for each of `inputs` (text or token ids); `dimensions` None is all of them."""
+
+    model: str
+    inputs: tuple[str | tuple[int, ...], ...]
+    dimensions: int | None = None
+    request_id: str = ""
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of choice `index`: an OpenAI delta, and on its last piece the finish reason.
 

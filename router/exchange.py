@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
+from typing import ClassVar
 
-from router.chat import ChatRequest, Chunk, Event, Usage
+from router.chat import ChatRequest, Chunk, EmbeddingRequest, Event, Usage
 from router.dispatch.carry import carry_out
 from router.dispatch.trace import Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
@@ -19,13 +20,19 @@ MAX_DECISION_BYTES = 4096
 OUTCOMES: Mapping[type[RouterError], Outcome] = {ClientGone: "client_gone", StreamInterrupted: "interrupted"}
 
 
-class Exchange:
-    """The life of one request after its decision; `answer_headers` is filled as soon as something is known."""
+class Accounted:
+    """What every exchange has, whatever is asked for: its headers, its trace and its one record."""
+
+    route: ClassVar[str]
 
     def __init__(
-        self, runtime: Runtime, request: ChatRequest, verdict: Verdict, answer_headers: MutableMapping[str, str]
+        self,
+        runtime: Runtime,
+        asked: ChatRequest | EmbeddingRequest,
+        verdict: Verdict,
+        answer_headers: MutableMapping[str, str],
     ) -> None:
-        self.request = request
+        self._asked = asked
         self.verdict = verdict
         self.trace = Trace()
         self.record: UsageRecord | None = None
@@ -37,6 +44,11 @@ class Exchange:
         self._usage: Usage | None = None
         self._pieces = 0
         self._write_headers()
+
+    @property
+    def baseline(self) -> str:
+        """The target whose price the answer is compared with: the largest one."""
+        return self._runtime.config.tiers[-1]
 
     @property
     def target(self) -> str:
@@ -66,14 +78,6 @@ class Exchange:
                 # Only a defect of ours gets here unsettled.
                 self.settle("error", InternalError.status)
 
-    async def events(self) -> AsyncGenerator[Event, None]:
-        """The answer's events; closing the generator stops the work."""
-        stream = carry_out(self.verdict.decision, self.request, self._runtime.targets, self.trace)
-        async with aclosing(stream):
-            async for event in stream:
-                self._observe(event)
-                yield event
-
     def settle(self, outcome: Outcome, status: int = 200) -> UsageRecord:
         """Write the record; only the first call counts. Costs reach the headers if they are still open."""
         if self.record is None:
@@ -84,27 +88,17 @@ class Exchange:
             self._write_headers()
         return self.record
 
-    def _observe(self, event: Event) -> None:
-        if isinstance(event, Usage):
-            self._usage = event
-        elif isinstance(event, Chunk):
-            if self._ttft_s is None:
-                self._ttft_s = time.perf_counter() - self._started
-                self._write_headers()
-            self._pieces += 1
-
     def _prompt_estimate(self) -> int:
         facts = self.verdict.facts
         return facts.exact_tokens.get(self.target, facts.prompt_tokens)
 
     def _make_record(self, outcome: Outcome, status: int) -> UsageRecord:
-        decision, request, usage = self.verdict.decision, self.request, self.usage
-        prices = self._runtime.prices
-        baseline = self._runtime.config.tiers[-1]
+        decision, request, usage = self.verdict.decision, self._asked, self.usage
+        prices, baseline = self._runtime.prices, self.baseline
         return UsageRecord(
             request_id=request.request_id,
             at=self._at,
-            route="chat",
+            route=self.route,
             policy=decision.policy,
             rule=decision.rule,
             reason=self._reason(),
@@ -145,3 +139,32 @@ class Exchange:
                 headers["x-shunt-saved-usd"] = f"{record.baseline_usd - record.cost_usd:.9f}"
         if self.verdict.facts.headers.get("x-shunt-debug") == "1":
             headers["x-shunt-decision"] = json.dumps(asdict(decision))[:MAX_DECISION_BYTES]
+
+
+class Exchange(Accounted):
+    """The life of one chat request after its decision; `answer_headers` is filled as soon as something is known."""
+
+    route = "chat"
+
+    def __init__(
+        self, runtime: Runtime, request: ChatRequest, verdict: Verdict, answer_headers: MutableMapping[str, str]
+    ) -> None:
+        super().__init__(runtime, request, verdict, answer_headers)
+        self.request = request
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """The answer's events; closing the generator stops the work."""
+        stream = carry_out(self.verdict.decision, self.request, self._runtime.targets, self.trace)
+        async with aclosing(stream):
+            async for event in stream:
+                self._observe(event)
+                yield event
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, Usage):
+            self._usage = event
+        elif isinstance(event, Chunk):
+            if self._ttft_s is None:
+                self._ttft_s = time.perf_counter() - self._started
+                self._write_headers()
+            self._pieces += 1

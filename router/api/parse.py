@@ -1,15 +1,17 @@
 """From a client's JSON to a `ChatRequest`, or to the 400 that names the field."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.api.fields import ignored_header, printable, refuse_dangerous
 from router.api.schema import PARAM_FIELDS, ChatBody
 from router.chat import ChatRequest, Json
 from router.errors import BadRequest, UnknownField
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
 def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bool) -> tuple[ChatRequest, str]:
@@ -19,16 +21,7 @@ def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bo
         UnknownField: a dangerous field, or any unknown one under `strict_fields`.
         BadRequest: a known field with a wrong value; `param` is its path and the message never repeats the value.
     """
-    refuse_dangerous(body)
-    try:
-        chat = ChatBody.model_validate(body)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
-        # Of a union's branches the one that got furthest into the value is the one that was meant.
-        raise _bad_request(max(details, key=lambda detail: len(detail["loc"]))) from None
-    unknown = chat.model_extra or {}
-    if unknown and strict_fields:
-        raise UnknownField("Unknown field.", param=printable(min(unknown)))
+    chat, ignored = checked(ChatBody, body, strict_fields=strict_fields)
     request = ChatRequest(
         model=chat.model,
         messages=tuple(cast("list[Json]", body["messages"])),
@@ -38,7 +31,26 @@ def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bo
         params={name: body[name] for name in PARAM_FIELDS & body.keys() if body[name] is not None},
         request_id=request_id,
     )
-    return request, ignored_header(unknown)
+    return request, ignored
+
+
+def checked(schema: type[BodyT], body: Mapping[str, object], *, strict_fields: bool) -> tuple[BodyT, str]:
+    """`body` as `schema` has it, and the value of `x-shunt-ignored`.
+
+    Raises:
+        BadRequest: as `parse_chat` says.
+    """
+    refuse_dangerous(body)
+    try:
+        read = schema.model_validate(body)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        # Of a union's branches the one that got furthest into the value is the one that was meant.
+        raise _bad_request(max(details, key=lambda detail: len(detail["loc"]))) from None
+    unknown = read.model_extra or {}
+    if unknown and strict_fields:
+        raise UnknownField("Unknown field.", param=printable(min(unknown)))
+    return read, ignored_header(unknown)
 
 
 def _bad_request(detail: ErrorDetails) -> BadRequest:

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from router.backends.base import TargetState
 from router.backends.local_answer import Deltas
 from router.backends.local_request import messages_of, submit_of, tools_of
-from router.chat import ChatRequest, Event, Usage
+from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
 from router.engine import source, wire
 from router.engine.client import EngineClient
@@ -114,6 +114,16 @@ class LocalBackend:
                         return
         finally:
             stream.close()
+
+    async def embed(self, request: EmbeddingRequest) -> wire.Embedded:
+        """One vector for each input, as little-endian float32; giving up frees the engine.
+
+        Raises:
+            RouterError: the engine refused the request, failed, or is not ready.
+        """
+        client = self._ready_client()
+        inputs = [given if isinstance(given, str) else list(given) for given in request.inputs]
+        return await client.ask(wire.Embed(client.next_id(), inputs, request.dimensions), wire.Embedded)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Exact length of the rendered prompt, or None while the model is not ready or does not answer in time."""

@@ -11,7 +11,7 @@ from router.policy.routes import ASKED, DIRECT
 Labels: TypeAlias = frozenset[str]
 
 OTHER = "other"
-ROUTES = frozenset({"chat"})
+ROUTES = frozenset({"chat", "embeddings"})
 TOKEN_TYPES = frozenset({"input", "output"})
 # What the money was spent on: an answer that was delivered whole, or one that was not.
 COST_KINDS = frozenset({"answer", "unfinished"})
