@@ -21,6 +21,10 @@ MAX_STOPS: Final = 16
 MAX_STOP_CHARS: Final = 1024
 MAX_TOP_LOGPROBS: Final = 20
 MAX_MARKS: Final = 16
+# Far beyond any use, and near enough that single precision never overflows.
+MAX_TEMPERATURE: Final = 100
+MAX_PENALTY: Final = 100
+MAX_BIAS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +135,17 @@ class Preparer:
 def _check_sampling(sampling: Sampling, vocab_size: int) -> None:
     for name in ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repeat_penalty"):
         _require(math.isfinite(getattr(sampling, name)), name, "it must be a finite number")
-    _require(sampling.temperature >= 0, "temperature", "it must not be negative")
+    _require(0 <= sampling.temperature <= MAX_TEMPERATURE, "temperature", f"it must be from 0 to {MAX_TEMPERATURE}")
     _require(0 < sampling.top_p <= 1, "top_p", "it must be over 0 and at most 1")
     _require(0 <= sampling.min_p <= 1, "min_p", "it must be from 0 to 1")
     _require(sampling.top_k >= 0, "top_k", "it must not be negative")
-    _require(sampling.repeat_penalty > 0, "repeat_penalty", "it must be over 0")
+    _require(0.01 <= sampling.repeat_penalty <= MAX_PENALTY, "repeat_penalty", f"it must be from 0.01 to {MAX_PENALTY}")
+    for name in ("presence_penalty", "frequency_penalty"):
+        _require(abs(getattr(sampling, name)) <= MAX_PENALTY, name, f"it must be from -{MAX_PENALTY} to {MAX_PENALTY}")
     _require(
-        all(0 <= token < vocab_size and math.isfinite(bias) for token, bias in sampling.logit_bias.items()),
+        all(0 <= token < vocab_size and abs(bias) <= MAX_BIAS for token, bias in sampling.logit_bias.items()),
         "logit_bias",
-        f"its keys are token ids from 0 to {vocab_size - 1}, its values finite",
+        f"its keys are token ids from 0 to {vocab_size - 1}, its values from -{MAX_BIAS} to {MAX_BIAS}",
     )
 
 

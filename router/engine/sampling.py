@@ -142,7 +142,7 @@ class Sampler:
         if self._sampling.temperature <= 0:
             return best
         scaled = np.subtract(row, row[best], out=scratch.scaled)
-        scaled *= np.float32(1 / max(self._sampling.temperature, 1e-6))
+        scaled *= np.float32(1 / max(self._sampling.temperature, 1e-4))
         weights = np.exp(scaled, out=scratch.weights)
         ids = self._kept(weights)
         point = self._random.random()
