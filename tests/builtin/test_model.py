@@ -11,7 +11,9 @@ from router.builtin.recipe import measure
 from router.builtin.recipe.task.smalltalk import ABOUT, REPLIES, SCOPE
 from tests.builtin.conftest import HANDWRITTEN
 
-CARD = (MODEL_PATH.parent / "card.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.skipif(
+    not MODEL_PATH.exists(), reason="router/builtin/small.gguf has not been trained for this version"
+)
 
 
 def ask(model, *texts, system=""):
@@ -32,7 +34,9 @@ def test_the_file_is_small():
 
 def test_the_card_names_this_file():
     """The card's checksum is the file's."""
-    assert hashlib.sha256(MODEL_PATH.read_bytes()).hexdigest() in CARD
+    assert hashlib.sha256(MODEL_PATH.read_bytes()).hexdigest() in (MODEL_PATH.parent / "card.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,10 +87,11 @@ def test_a_later_turn_is_answered_like_a_first_one(model):
 @pytest.mark.timeout(60)
 def test_skill_on_handwritten_sentences_is_the_cards(model):
     """On every fourth hand-written sentence the share of right answers is within the card's interval, or above it."""
+    card = (MODEL_PATH.parent / "card.md").read_text(encoding="utf-8")
     questions = list(measure.handwritten(HANDWRITTEN))[::4]
     scores = {score.task: score for score in measure.score(model, questions)}
     for task in ("sentiment", "intent"):
-        low = float(re.findall(rf"\| {task} \|.*\| ([\d.]+)% to", CARD)[-1]) / 100
+        low = float(re.findall(rf"\| {task} \|.*\| ([\d.]+)% to", card)[-1]) / 100
         assert scores[task].right / scores[task].total >= low
 
 
