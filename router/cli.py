@@ -48,6 +48,29 @@ def serve(
 
 
 @app.command(rich_help_panel="Run")
+def engine(  # noqa: PLR0913, PLR0917 - an argument for each option
+    model: Annotated[str, typer.Option(help="A GGUF file, or hf:org/repo/file.gguf@revision.")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need SHUNT_API_KEY.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8081,
+    context: Annotated[
+        int, typer.Option(min=0, help="Tokens of one conversation; 0: the file's own, at most 8192.")
+    ] = 0,
+    parallel: Annotated[int, typer.Option(min=1, max=256, help="Conversations at one time.")] = 8,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Default: all cores but one.")] = None,
+) -> None:
+    """Serve one GGUF model alone, without a policy file."""
+    from dataclasses import replace
+
+    from router.serve import run_config
+    from router.standalone import config_of, model_of
+
+    entry = replace(model_of(model), context=context, parallel=parallel, threads=threads)
+    run_config(config_of(entry, host=host, port=port))
+
+
+@app.command(rich_help_panel="Run")
 def ask(prompt: Prompt, config: ConfigPath = None, model: Model = "auto") -> None:
     """Answer one prompt in the terminal and show the decision under the answer."""
     from router.ask import ask_once

@@ -201,7 +201,10 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`."""
+    """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`.
+
+    `origin` says in words where it comes from when `path` is None.
+    """
 
     path: Path | None
     models: Mapping[str, ModelConfig]
@@ -214,3 +217,4 @@ class Config:
     server: ServerConfig = ServerConfig()
     state_dir: Path = Path()
     cache_dir: Path = Path()
+    origin: str = "the built-in default (`shunt init` writes it to shunt.yaml)"

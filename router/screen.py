@@ -16,7 +16,7 @@ def show(runtime: Runtime, console: Console | None = None) -> None:
     console = console or Console()
     server = runtime.config.server
     base = f"http://{server.host if ':' not in server.host else f'[{server.host}]'}:{server.port}"
-    source = runtime.config.path or "the built-in default (`shunt init` writes it to shunt.yaml)"
+    source = runtime.config.path or runtime.config.origin
     console.print(f"\n[bold]Shunt {__version__}[/bold]  {base}", highlight=False)
     console.print(f"config   {source}", highlight=False, markup=False, soft_wrap=True)
     for line in (*_models(runtime), *_policies(runtime)):

@@ -26,7 +26,16 @@ def run(path: Path | None, *, host: str | None, port: int | None) -> None:
     Raises:
         ConfigError: the file is wrong, the port is taken, or the address would be open to strangers.
     """
-    config = _with_address(policy.load(path), host, port)
+    run_config(_with_address(policy.load(path), host, port))
+
+
+def run_config(config: Config) -> None:
+    """Serve `config` until a signal stops it.
+
+    Raises:
+        ConfigError: the port is taken, or the address would be open to strangers.
+    """
+    config = _with_address(config, None, None)
     log.configure()
     with _listen(config.server.host, config.server.port) as listener:
         config = _with_address(config, None, listener.getsockname()[1])

@@ -1,0 +1,51 @@
+"""`shunt engine`: one local model as an OpenAI-compatible server, without a policy file."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from router.config import Always, Config, ModelConfig, Policy, Rule, Secret, ServerConfig
+from router.engine.location import SourceError, parse
+from router.errors import ConfigError
+
+NAME = "local"  # not the file's: a name of ours is fit for headers and labels
+KEY = "SHUNT_API_KEY"
+
+
+def model_of(source: str) -> ModelConfig:
+    """The entry of a GGUF file or `hf:` source. What the file cannot do, the engine says itself.
+
+    Raises:
+        ConfigError: there is no such file, or the source is malformed.
+    """
+    can = frozenset({"chat", "json", "tools", "embeddings"})
+    try:
+        parse(source)
+    except SourceError as error:
+        raise ConfigError(str(error)) from error
+    if not source.startswith("hf:"):
+        path = Path(source).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file")
+        source = str(path)
+    return ModelConfig(NAME, "llama.cpp", "local", can, context=0, source=source)
+
+
+def config_of(model: ModelConfig, *, host: str, port: int) -> Config:
+    """A configuration that sends everything to `model`, whatever name a client asks for."""
+    key = os.environ.get(KEY)
+    server = replace(ServerConfig(), host=host, port=port, keys=(Secret(KEY, key),) if key else ())
+    return Config(
+        path=None,
+        models={model.name: model},
+        tiers=(model.name,),
+        policies={"auto": Policy("auto", (Rule("default", Always(), target=model.name),))},
+        default_policy="auto",
+        aliases={"*": model.name},
+        server=server,
+        state_dir=platformdirs.user_state_path("shunt") / "engine",
+        cache_dir=platformdirs.user_cache_path("shunt"),
+        origin="none: one model, whatever name a client asks for",
+    )
