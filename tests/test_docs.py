@@ -31,4 +31,4 @@ def test_links_lead_somewhere(page: Path):
 def test_paths_in_pages_exist(page: Path):
     """A file of ours that a page names in code marks is there."""
     named = re.findall(r"`((?:router|classifiers|tests|docs|benchmarks|deploy)/[\w./-]+\.\w+)`", page.read_text())
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
