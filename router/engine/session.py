@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from router.engine import native, wire
 from router.engine.constraint import NativeConstraint
@@ -28,6 +28,7 @@ MAX_SLOTS: Final = 256
 BATCH_TOKENS: Final = 512
 
 Send = Callable[[list[wire.Event]], None]
+Result = TypeVar("Result")
 
 
 class LoadError(Exception):
@@ -99,24 +100,18 @@ class Session:
                 self._worker.inbox.put(Forget(id))
 
     def _prepare(self, submit: wire.Submit) -> None:
-        refusal, job = None, None
-        try:
-            job = self._preparer.prepare(submit)
-        except Exception as error:  # noqa: BLE001 - the pool's boundary: a request must always be answered
-            refusal = _refusal(submit.id, error)
+        prepared = _attempt(submit.id, partial(self._preparer.prepare, submit))
         with self._lock:
             is_cancelled = self._preparing.pop(submit.id)
-            if job is not None and not is_cancelled:
-                self._worker.inbox.put(job)
+            if not isinstance(prepared, wire.Failed) and not is_cancelled:
+                self._worker.inbox.put(prepared)
                 return
-        self._send([wire.Used(submit.id, 0, 0, 0) if is_cancelled else refusal or _internal(submit.id)])
+        self._send(
+            [prepared if isinstance(prepared, wire.Failed) and not is_cancelled else wire.Used(submit.id, 0, 0, 0)]
+        )
 
     def _answer(self, command: wire.Count | wire.Tokenize | wire.Embed) -> None:
-        try:
-            event = self._reply(command)
-        except Exception as error:  # noqa: BLE001 - as above
-            event = _refusal(command.id, error)
-        self._send([event])
+        self._send([_attempt(command.id, partial(self._reply, command))])
 
     def _reply(self, command: wire.Count | wire.Tokenize | wire.Embed) -> wire.Event:
         if isinstance(command, wire.Count):
@@ -136,6 +131,13 @@ def load(how: Settings, send: Send) -> Session | EmbeddingSession:
         return EmbeddingSession(how, model, send) if model.is_embedding else Session(how, model, send)
     except (ModelError, TemplateError) as error:
         raise LoadError(str(error)) from error
+
+
+def _attempt(id: int, work: Callable[[], Result]) -> Result | wire.Failed:  # noqa: A002 - the wire's own name
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - the pool's boundary: a request must always be answered
+        return _refusal(id, error)
 
 
 def _refusal(id: int, error: Exception) -> wire.Failed:  # noqa: A002 - the wire's own name
