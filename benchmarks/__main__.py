@@ -13,7 +13,10 @@ from benchmarks import machine, results
 # or `add_options(parser)` and `run(options) -> dict`; and, if it likes, `lines(result)` and `plot(record, path)`.
 TABLE = {
     "classifier": ("benchmarks.classifier", "CPU of one judgement by kind of prompt, and the cost of loading"),
-    "engine": ("benchmarks.engine", "the local engine: tokens/s and TTFT against llama-cpp-python's server and a bare loop"),
+    "engine": (
+        "benchmarks.engine",
+        "the local engine: tokens/s and TTFT against llama-cpp-python's server and a bare loop",
+    ),
     "ledger": ("benchmarks.ledger", "CPU of journal, metrics and log for each request, and records/s into the store"),
     "overhead": ("benchmarks.overhead", "what the router adds: latency, requests/s, CPU and memory, against a mock"),
     "start": ("benchmarks.start", "time until /readyz answers 200 with a model on disk, and memory"),

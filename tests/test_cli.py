@@ -26,7 +26,18 @@ async def test_help_names_the_verbs(tmp_path: Path):
     """`shunt --help` shows every verb."""
     status, out, _ = await shunt("--help", cwd=tmp_path)
     assert status == 0
-    for verb in ("serve", "engine", "ask", "route", "score", "usage", "init", "policy", "models", "--install-completion"):
+    for verb in (
+        "serve",
+        "engine",
+        "ask",
+        "route",
+        "score",
+        "usage",
+        "init",
+        "policy",
+        "models",
+        "--install-completion",
+    ):
         assert verb in out
 
 
