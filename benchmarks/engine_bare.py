@@ -16,9 +16,9 @@ def main(arguments: list[str]) -> None:
     llama.llama_backend_init()
     model = llama.llama_model_load_from_file(arguments[0].encode(), llama.llama_model_default_params())
     settings = llama.llama_context_default_params()
-    settings.n_ctx, settings.n_batch, settings.n_seq_max = width * (tokens_in + tokens_out + 16), STEP, width
+    settings.n_ctx, settings.n_batch, settings.n_seq_max = width * 256, STEP, width
     settings.n_threads = settings.n_threads_batch = 1
-    settings.kv_unified = True
+    settings.kv_unified = False
     context = llama.llama_init_from_model(model, settings)
     vocabulary = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))
     _decode(context, [(7, 0, 0, True)])
