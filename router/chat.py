@@ -13,6 +13,7 @@ class ChatRequest:
 
     `messages` are OpenAI message objects, unchanged. `params` holds only fields of the closed list in `api/schema.py`
     (temperature, top_p, stop, seed, n, tools, response_format, logprobs, ...), never a client's unknown field.
+    `adapter` is the LoRA adapter that the target answers under.
     """
 
     model: str
@@ -22,6 +23,7 @@ class ChatRequest:
     include_usage: bool
     params: Json
     request_id: str = ""
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

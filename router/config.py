@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
 KvType: TypeAlias = Literal["f32", "f16", "q8_0", "q4_0"]
+LoadTime: TypeAlias = Literal["start", "first_use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """One entry of `models`: a target. `backend` "none" is one that nothing in the environment configures."""
+    """One entry of `models`: a target. `backend` "none" is one that nothing in the environment configures.
+
+    `adapters` maps names to LoRA files, as absolute paths or `hf:` sources. `idle_unload_s` None is never.
+    """
 
     name: str
     backend: BackendKind
@@ -70,6 +74,9 @@ class ModelConfig:
     queue: int = 64
     threads: int | None = None
     engine: EngineOptions = EngineOptions()
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    load: LoadTime = "start"
+    idle_unload_s: float | None = None
     base_url: str | None = None
     model: str | None = None
     api_key: Secret | None = None
@@ -148,7 +155,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `select` rule. Either `target` is fixed, or the score chooses: below `threshold` `low`, else `high`."""
+    """One `select` rule. Either `target` is fixed, or the score chooses: below `threshold` `low`, else `high`.
+
+    `adapter` is the LoRA adapter that `target` answers under.
+    """
 
     id: str
     when: Condition
@@ -156,6 +166,7 @@ class Rule:
     threshold: float | None = None
     low: str | None = None
     high: str | None = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +214,8 @@ class ServerConfig:
 class Config:
     """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`.
 
-    `origin` says in words where it comes from when `path` is None.
+    `origin` says in words where it comes from when `path` is None. `memory_budget_bytes` bounds what the local models
+    may take together; None is no bound.
     """
 
     path: Path | None
@@ -217,4 +229,5 @@ class Config:
     server: ServerConfig = ServerConfig()
     state_dir: Path = Path()
     cache_dir: Path = Path()
+    memory_budget_bytes: int | None = None
     origin: str = "the built-in default (`shunt init` writes it to shunt.yaml)"

@@ -56,6 +56,14 @@ class Accounted:
         return self.trace.served_by or self.verdict.decision.target
 
     @property
+    def answering(self) -> str:
+        """The name that answers, as a client can ask for it again: the target, under its adapter if it has one."""
+        decision = self.verdict.decision
+        return (
+            f"{self.target}:{decision.adapter}" if decision.adapter and self.target == decision.wanted else self.target
+        )
+
+    @property
     def usage(self) -> Usage:
         """Tokens as the target told them, otherwise an estimate from what passed through; none if nothing did."""
         if self._usage is not None:
@@ -103,7 +111,7 @@ class Accounted:
             rule=decision.rule,
             reason=self._reason(),
             target=self.target,
-            model=self._runtime.config.models[self.target].model or self.target,
+            model=self._runtime.config.models[self.target].model or self.answering,
             score=decision.score,
             task=decision.task,
             stream=request.stream,
@@ -127,7 +135,7 @@ class Accounted:
 
     def _write_headers(self) -> None:
         decision, headers = self.verdict.decision, self._headers
-        headers["x-shunt-model"] = self.target
+        headers["x-shunt-model"] = self.answering
         headers["x-shunt-rule"] = decision.rule
         headers["x-shunt-reason"] = self._reason()
         if decision.score is not None:

@@ -22,6 +22,7 @@ class Explanation:
     reason: str
     target: str
     wanted: str
+    adapter: str | None
     plan: tuple[str, ...]
     score: float | None
     task: str | None
@@ -48,6 +49,7 @@ def explain(runtime: Runtime, request: ChatRequest, verdict: Verdict) -> Explana
         reason=decision.reason,
         target=decision.target,
         wanted=decision.wanted,
+        adapter=decision.adapter,
         plan=decision.targets,
         score=decision.score,
         task=decision.task,

@@ -15,6 +15,7 @@ from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
+from router.engine.budget import Budget
 from router.errors import ConfigError, RouterError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
@@ -54,7 +55,10 @@ class Runtime:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.classifier = _load_classifier()
-        self.targets: Mapping[str, Backend] = {name: build(model, config) for name, model in config.models.items()}
+        budget = Budget(config.memory_budget_bytes)
+        self.targets: Mapping[str, Backend] = {
+            name: build(model, config, budget) for name, model in config.models.items()
+        }
         self.prices = Prices.load(config)
         self.ledger = Ledger(config)
         self.metrics = Metrics(config)

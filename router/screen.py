@@ -8,7 +8,7 @@ from rich.markup import escape
 from router import __version__
 from router.runtime import Runtime
 
-COLOURS = {"ready": "green", "loading": "yellow", "down": "red", "missing": "yellow"}
+COLOURS = {"ready": "green", "loading": "yellow", "down": "red", "missing": "yellow", "unloaded": "cyan"}
 
 
 def show(runtime: Runtime, console: Console | None = None) -> None:

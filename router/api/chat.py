@@ -79,7 +79,7 @@ class ChatAnswer(Response):
         exchange = self.exchange
         async with aclosing(exchange.events()) as events:
             answer = await collect(
-                events, request_id=exchange.request.request_id, created=self.created, model=lambda: exchange.target
+                events, request_id=exchange.request.request_id, created=self.created, model=lambda: exchange.answering
             )
         answer.setdefault("usage", usage_object(exchange.usage))
         exchange.settle("ok")
@@ -95,7 +95,7 @@ class ChatAnswer(Response):
                         # The status waits for the first event: until then another target may take over.
                         await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
                         is_open = True
-                    frame = frames.frame(event, exchange.target)
+                    frame = frames.frame(event, exchange.answering)
                     if frame:
                         await send({"type": "http.response.body", "body": frame, "more_body": True})
             record = exchange.settle("ok")

@@ -9,7 +9,7 @@ from router.runtime import Runtime
 
 
 async def list_models(request: Request) -> JSONResponse:
-    """Policies first, then models, then aliases without a wildcard."""
+    """Policies first, then models, models under their adapters, then aliases without a wildcard."""
     runtime: Runtime = request.app.state.runtime
     names = _names(runtime.config)
     return JSONResponse({"object": "list", "data": [_entry(runtime, name) for name in names]})
@@ -29,7 +29,8 @@ async def show_model(request: Request) -> JSONResponse:
 
 def _names(config: Config) -> list[str]:
     aliases = [alias for alias in config.aliases if "*" not in alias]
-    return [*config.policies, *config.models, *(alias for alias in aliases if alias not in config.models)]
+    adapted = [f"{name}:{adapter}" for name, model in config.models.items() for adapter in model.adapters]
+    return [*config.policies, *config.models, *adapted, *(alias for alias in aliases if alias not in config.models)]
 
 
 def _entry(runtime: Runtime, name: str) -> dict[str, object]:

@@ -12,11 +12,12 @@ async def livez(_request: Request) -> JSONResponse:
 
 
 async def readyz(request: Request) -> JSONResponse:
-    """200 when some target is ready, none is still loading, and the process is not draining."""
+    """200 when some target takes requests, none is loading that does not yet, and the process is not draining."""
     runtime: Runtime = request.app.state.runtime
     states = {name: target.state() for name, target in runtime.targets.items()}
-    statuses = {state.status for state in states.values()}
-    is_ready = "ready" in statuses and "loading" not in statuses and not runtime.is_draining
+    can_answer = any(state.is_ready for state in states.values())
+    is_starting = any(state.status == "loading" and not state.is_ready for state in states.values())
+    is_ready = can_answer and not is_starting and not runtime.is_draining
     targets = {name: {"status": state.status, "reason": state.reason} for name, state in states.items()}
     status = "ready" if is_ready else "draining" if runtime.is_draining else "not ready"
     return JSONResponse({"status": status, "targets": targets}, 200 if is_ready else 503)

@@ -10,15 +10,20 @@ from router.config import ModelConfig
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """`missing` means that nothing was configured for it (no key, no file): not a fault, and waiting will not help."""
+    """`missing` means that nothing was configured for it (no key, no file): not a fault, and waiting will not help.
 
-    status: Literal["ready", "loading", "down", "missing"]
+    `unloaded` is a local model that is not in memory: a request loads it. `takes_requests` says of one that is loading
+    that requests wait for it, because one has asked for it already.
+    """
+
+    status: Literal["ready", "loading", "down", "missing", "unloaded"]
     reason: str | None = None
+    takes_requests: bool = False
 
     @property
     def is_ready(self) -> bool:
         """True when a request may be sent now."""
-        return self.status == "ready"
+        return self.status in {"ready", "unloaded"} or self.takes_requests
 
 
 class Backend(Protocol):

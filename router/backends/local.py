@@ -1,8 +1,9 @@
 """A GGUF model on this machine, served by a supervised engine child."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,22 +15,28 @@ from router.backends.local_request import messages_of, submit_of, tools_of
 from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
 from router.engine import source, wire
-from router.engine.client import EngineClient
-from router.engine.gguf import GgufError
-from router.engine.inspection import inspect
+from router.engine.budget import Budget
+from router.engine.gguf import Gguf, GgufError
+from router.engine.inspection import inspect, inspect_adapter
 from router.engine.location import SourceError, place
+from router.engine.memory import need
 from router.engine.progress import messages, shown
+from router.engine.residence import Residence
 from router.engine.serving import settings_of
 from router.engine.supervisor import NotServableError, Plan, Rhythm, Supervisor
 from router.engine.watch import Snapshot
-from router.errors import RouterError, UpstreamRefused
+from router.errors import RouterError
 
 COUNT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """How busy a local model is, from its last heartbeat, at most a second ago; the `*_total` restart with the child."""
+    """How busy a local model is, from its last heartbeat, at most a second ago; the `*_total` restart with the child.
+
+    `loads_total` and `restarts_total` count since the start of this process. `memory_bytes` is what the model takes of
+    the memory budget: an estimate, 0 while it is not in memory.
+    """
 
     queued: int = 0
     live: int = 0
@@ -41,19 +48,30 @@ class EngineStats:
     cached_tokens_total: int = 0
     completion_tokens_total: int = 0
     restarts_total: int = 0
+    loads_total: int = 0
+    memory_bytes: int = 0
+    status: str = "loading"
 
 
 class LocalBackend:
     """One local model. It is `loading` while its file is fetched and while the child loads it."""
 
     def __init__(
-        self, config: ModelConfig, settings: Config, *, rhythm: Rhythm | None = None, console: Console | None = None
+        self,
+        config: ModelConfig,
+        settings: Config,
+        *,
+        budget: Budget | None = None,
+        rhythm: Rhythm | None = None,
+        console: Console | None = None,
     ) -> None:
         self._config = config
         self._cache_dir = settings.cache_dir
         self._console = console or messages
         self._fetched: str | None = None
-        self._supervisor = Supervisor(config.name, self._prepare, rhythm=rhythm)
+        self._budget = budget or Budget(settings.memory_budget_bytes)
+        residence = Residence(config.load, config.idle_unload_s, self._budget)
+        self._supervisor = Supervisor(config.name, self._prepare, rhythm=rhythm, residence=residence)
 
     @property
     def config(self) -> ModelConfig:
@@ -81,14 +99,22 @@ class LocalBackend:
         status, reason = self._supervisor.status, self._supervisor.reason
         if status == "loading" and self._fetched is not None:
             reason = self._fetched
-        return TargetState(status, reason)
+        return TargetState(status, reason, self._supervisor.takes_requests)
 
     def stats(self) -> EngineStats:
         """How busy the model is."""
-        restarts, pong = self._supervisor.restarts, self._supervisor.pong
+        supervisor = self._supervisor
+        life = EngineStats(
+            restarts_total=supervisor.restarts,
+            loads_total=supervisor.loads,
+            memory_bytes=supervisor.memory_bytes,
+            status=self.state().status,
+        )
+        pong = supervisor.pong
         if pong is None:
-            return EngineStats(restarts_total=restarts)
-        return EngineStats(
+            return life
+        return replace(
+            life,
             queued=pong.queued,
             live=pong.live,
             wait_ms=pong.wait_ms,
@@ -98,22 +124,22 @@ class LocalBackend:
             prompt_tokens_total=pong.prompt_tokens_total,
             cached_tokens_total=pong.cached_tokens_total,
             completion_tokens_total=pong.completion_tokens_total,
-            restarts_total=restarts,
         )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
-        """Answer `request`; see `Backend`."""
-        client = self._ready_client()
-        stream = client.submit(submit_of(request, client.next_id()))
-        deltas = Deltas()
-        try:
-            while True:
-                for event in deltas.of(await stream.batch()):
-                    yield event
-                    if type(event) is Usage:
-                        return
-        finally:
-            stream.close()
+        """Answer `request`; see `Backend`. A model that is not in memory is loaded first."""
+        with self._supervisor.activity.use():
+            client = await self._supervisor.connect()
+            stream = client.submit(submit_of(request, client.next_id()))
+            deltas = Deltas()
+            try:
+                while True:
+                    for event in deltas.of(await stream.batch()):
+                        yield event
+                        if type(event) is Usage:
+                            return
+            finally:
+                stream.close()
 
     async def embed(self, request: EmbeddingRequest) -> wire.Embedded:
         """One vector for each input, as little-endian float32; giving up frees the engine.
@@ -121,54 +147,59 @@ class LocalBackend:
         Raises:
             RouterError: the engine refused the request, failed, or is not ready.
         """
-        client = self._ready_client()
         inputs = [given if isinstance(given, str) else list(given) for given in request.inputs]
-        return await client.ask(wire.Embed(client.next_id(), inputs, request.dimensions), wire.Embedded)
+        with self._supervisor.activity.use():
+            client = await self._supervisor.connect()
+            return await client.ask(wire.Embed(client.next_id(), inputs, request.dimensions), wire.Embedded)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """Exact length of the rendered prompt, or None while the model is not ready or does not answer in time."""
+        """Exact length of the rendered prompt, or None while the model is not in memory or does not answer in time."""
         client = self._supervisor.client
         if client is None:
             return None
         command = wire.Count(client.next_id(), messages_of(request), tools_of(request))
         try:
-            async with asyncio.timeout(COUNT_S):
-                return (await client.ask(command, wire.Counted)).tokens
+            with self._supervisor.activity.use():
+                async with asyncio.timeout(COUNT_S):
+                    return (await client.ask(command, wire.Counted)).tokens
         except (RouterError, TimeoutError):
             return None
 
-    def _ready_client(self) -> EngineClient:
-        client = self._supervisor.client
-        if client is None:
-            state = self.state()
-            raise UpstreamRefused(f"{self._config.name} is {state.status}.")
-        return client
-
     async def _prepare(self) -> Plan:
-        """Find, fetch and check the file. Raises `NotServableError`."""
+        """Find, fetch and check the files. Raises `NotServableError`."""
         assert self._config.source is not None  # noqa: S101 - start() needs one
-        path, file = await self._resolve(self._config.source)
-        try:
-            header = await asyncio.to_thread(inspect, path)
-        except GgufError as error:
-            raise NotServableError(str(error), file) from error
-        settings = settings_of(self._config, header)
+        path, file = await self._resolve(self._config.source, self._config.sha256)
+        header = await _checked(partial(inspect, path), file)
+        adapters = {name: await self._adapter(name, source, header) for name, source in self._config.adapters.items()}
+        settings = settings_of(self._config, header, adapters)
         self._config = replace(self._config, context=settings.context)
-        return Plan(settings, file)
+        needed = need(header, settings).total
+        objection = self._budget.objection(needed)
+        if objection is not None:
+            raise NotServableError(f"{path}: {objection}", file)
+        return Plan(settings, file, needed)
 
-    async def _resolve(self, written: str) -> tuple[Path, Snapshot]:
+    async def _adapter(self, name: str, written: str, base: Gguf) -> Path:
+        try:
+            path, file = await self._resolve(written, None)
+            await _checked(partial(inspect_adapter, path, base), file)
+        except NotServableError as error:
+            raise NotServableError(f"adapter {name}: {error}", error.file) from error
+        return path
+
+    async def _resolve(self, written: str, sha256: str | None) -> tuple[Path, Snapshot]:
         watched: Snapshot | None = None
         try:
             file = Snapshot.of(place(written, self._cache_dir))
             # A file that is not there yet cannot change where the hub has to deliver it: then only time helps.
             watched = None if written.startswith("hf:") and not file.exists else file
-            path = await self._fetch(written, needs_report=watched is None)
+            path = await self._fetch(written, sha256, needs_report=watched is None)
         except SourceError as error:
             raise NotServableError(str(error), watched) from error
         return path, Snapshot.of(path)
 
-    async def _fetch(self, written: str, *, needs_report: bool) -> Path:
-        sha256, cache_dir = self._config.sha256, self._cache_dir
+    async def _fetch(self, written: str, sha256: str | None, *, needs_report: bool) -> Path:
+        cache_dir = self._cache_dir
         if not needs_report:
             return await source.resolve(written, sha256, cache_dir)
         with shown(self._config.name, self._console) as show:
@@ -181,3 +212,11 @@ class LocalBackend:
                 return await source.resolve(written, sha256, cache_dir, report)
             finally:
                 self._fetched = None
+
+
+async def _checked(check: Callable[[], Gguf], file: Snapshot) -> Gguf:
+    """The header that `check` reads. Raises `NotServableError` until `file` changes."""
+    try:
+        return await asyncio.to_thread(check)
+    except GgufError as error:
+        raise NotServableError(str(error), file) from error

@@ -26,6 +26,7 @@ def submit_of(request: ChatRequest, id_: int) -> Submit:
         tools=tools_of(request),
         tool_choice=_tool_choice(params.get("tool_choice")),
         parallel_tool_calls=params.get("parallel_tool_calls") is not False,
+        adapter=request.adapter,
     )
 
 

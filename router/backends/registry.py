@@ -6,16 +6,17 @@ from router.backends.litellm import LitellmBackend
 from router.backends.local import LocalBackend
 from router.backends.missing import MissingBackend
 from router.config import Config, ModelConfig
+from router.engine.budget import Budget
 
 
-def build(model: ModelConfig, config: Config) -> Backend:
-    """The backend of one entry, not started."""
+def build(model: ModelConfig, config: Config, budget: Budget | None = None) -> Backend:
+    """The backend of one entry, not started; local ones share the memory `budget`."""
     match model.backend:
         case "openai":
             return DirectBackend(model)
         case "litellm":
             return LitellmBackend(model)
         case "llama.cpp":
-            return LocalBackend(model, config)
+            return LocalBackend(model, config, budget=budget)
         case "none":
             return MissingBackend(model)

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router.backends.base import Backend
 from router.chat import ChatRequest, Chunk, Event
@@ -45,7 +45,7 @@ async def carry_out(
     """
     course = _Course([targets[name] for name in decision.targets], trace, effects)
     while True:
-        events = course.attempt(request)
+        events = course.attempt(_adapted(request, decision, course.target))
         whole: list[Event] = []
         try:
             async with aclosing(events):
@@ -64,6 +64,11 @@ async def carry_out(
         yield event
 
 
+def _adapted(request: ChatRequest, decision: Decision, target: str) -> ChatRequest:
+    """The request as `target` gets it: an adapter is that of the target it was chosen for."""
+    return replace(request, adapter=decision.adapter) if decision.adapter and target == decision.wanted else request
+
+
 class _Course:
     """Where a request stands in its plan."""
 
@@ -76,6 +81,11 @@ class _Course:
         if not ready:
             raise NoTargetAvailable("No target of the plan is ready.", retry_after_s=NO_TARGET_RETRY_S)
         self._take(ready[0], "not_ready", since=0)
+
+    @property
+    def target(self) -> str:
+        """The name of the target that is tried now."""
+        return self._plan[self._position].config.name
 
     @property
     def has_begun(self) -> bool:

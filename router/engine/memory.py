@@ -37,7 +37,7 @@ def need(header: Gguf, how: Settings) -> Need:
     """An estimate for serving `header` with these settings; tends to be high rather than low."""
     cells = how.cells or default_cells(how.context, how.parallel)
     return Need(
-        weights=header.weight_bytes,
+        weights=header.weight_bytes + sum(Path(path).stat().st_size for path in how.adapters.values()),
         attention=attention_bytes(header, cells, how.kv_type),
         kept=how.vault_mib << 20,
         buffers=_buffer_bytes(header, how.parallel),

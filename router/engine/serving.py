@@ -1,6 +1,8 @@
 """How a model entry and the header of its file become the settings of a child."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from router.config import ModelConfig
 from router.engine.gguf import Gguf
@@ -15,8 +17,11 @@ def window(config: ModelConfig, header: Gguf) -> int:
     return min(config.context or DEFAULT_CONTEXT, header.context or FALLBACK_CONTEXT)
 
 
-def settings_of(config: ModelConfig, header: Gguf) -> Settings:
-    """The settings of a child that serves `header` as `config` asks, but for the socket, which is made at its start."""
+def settings_of(config: ModelConfig, header: Gguf, adapters: Mapping[str, Path] | None = None) -> Settings:
+    """The settings of a child that serves `header` as `config` asks, but for the socket, which is made at its start.
+
+    `adapters` are the files of the adapters, already checked.
+    """
     return Settings(
         socket="",
         model=str(header.path),
@@ -24,5 +29,6 @@ def settings_of(config: ModelConfig, header: Gguf) -> Settings:
         parallel=config.parallel,
         queue=config.queue,
         threads=config.threads,
+        adapters={name: str(path) for name, path in (adapters or {}).items()},
         **asdict(config.engine),
     )

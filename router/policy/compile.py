@@ -31,6 +31,7 @@ def build(
         server=server,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
+        memory_budget_bytes=None if file.memory_budget_mib is None else file.memory_budget_mib << 20,
     )
 
 
@@ -50,7 +51,7 @@ def policy_of(name: str, entry: PolicyEntry, tiers: list[str]) -> Policy:
 def _rule(entry: RuleEntry, tiers: list[str]) -> Rule:
     when = compiled(entry.when)
     if entry.score is None:
-        return Rule(id=entry.id, when=when, target=entry.target)
+        return Rule(id=entry.id, when=when, target=entry.target, adapter=entry.adapter)
     return Rule(
         id=entry.id,
         when=when,

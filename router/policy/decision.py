@@ -40,7 +40,8 @@ class Decision:
     """The plan: `targets[0]` answers, the others follow in order if it fails before its first byte.
 
     `wanted` is the target that the rule chose before guards and health; `reason` is a short closed-set code
-    (`rule`, `asked`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`).
+    (`rule`, `asked`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`). `adapter` is the LoRA adapter that
+    `wanted`, and no other target, answers under.
     """
 
     policy: str
@@ -51,6 +52,7 @@ class Decision:
     refusals: tuple[Refusal, ...] = ()
     score: float | None = None
     task: str | None = None
+    adapter: str | None = None
 
     @property
     def target(self) -> str:

@@ -28,8 +28,9 @@ class Bench:
 
     @property
     def askable(self) -> set[str]:
-        """Every policy and every model."""
-        return {*self.models, *self.file.policies}
+        """Every policy, every model, and every model under each of its adapters."""
+        adapted = {f"{name}:{adapter}" for name, model in self.models.items() for adapter in model.adapters}
+        return {*self.models, *self.file.policies, *adapted}
 
     @property
     def zones(self) -> set[str]:
@@ -125,6 +126,8 @@ def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
     bench.target(rule.target, (*place, "target"))
     bench.target(rule.below, (*place, "below"))
     bench.target(rule.above, (*place, "above"))
+    if rule.target is not None and rule.target in bench.models:
+        bench.known(rule.adapter, bench.models[rule.target].adapters, "adapter", (*place, "adapter"))
     fault = _score_fault(rule, bench.file.tiers) if rule.score is not None else _target_fault(rule)
     if fault:
         bench.problems.note(place, f"rule {shown(rule.id)} {fault}")
@@ -140,6 +143,8 @@ def _target_fault(rule: RuleEntry) -> str | None:
 def _score_fault(rule: RuleEntry, tiers: list[str]) -> str | None:
     if rule.target is not None:
         return "has both target and score: keep one"
+    if rule.adapter is not None:
+        return "has an adapter and a score: an adapter belongs to a target"
     if rule.threshold is None:
         return "needs a threshold, a number from 0 to 1"
     if (rule.below or tiers[0]) == (rule.above or tiers[-1]):

@@ -17,7 +17,7 @@ from router.errors import NoTargetAvailable, RouterError
 from router.policy.conditions import JudgementLike, Truth, holds, needs_judgement
 from router.policy.decision import Decision, Facts, Refusal
 from router.policy.guards import Veto, refusal, vetoes
-from router.policy.routes import ASKED, DIRECT, reach, resolve_model
+from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
 
 RETRY_AFTER_S = 5.0
 UNUSABLE = frozenset({"down", "missing"})
@@ -33,6 +33,7 @@ class _Choice:
     reason: str
     reach: tuple[str, ...]
     on_failure: tuple[str, ...] = ()
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def decide(
     if judgement is not None and not math.isfinite(judgement.score):
         judgement = None
     asked = resolve_model(config, request_model)
-    choice = _choose(config, asked, facts, judgement) if isinstance(asked, Policy) else _asked(asked)
+    choice = (
+        _choose(config, asked, facts, judgement) if isinstance(asked, Policy) else _asked(config, request_model, asked)
+    )
     field = _Field(config, choice, vetoes(config, choice.reach, facts, judgement), states)
     order = field.order()
     start = next((name for name in order if name not in field.barred), choice.wanted)
@@ -129,6 +132,7 @@ def decide(
         refusals=tuple(field.refusals(choice.reach)),
         score=None if judgement is None else judgement.score,
         task=None if judgement is None else judgement.task,
+        adapter=choice.adapter,
     )
 
 
@@ -144,22 +148,22 @@ def needs_score(config: Config, request_model: str) -> bool:
     return any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
 
 
-def _asked(model: ModelConfig) -> _Choice:
-    return _Choice(DIRECT, ASKED, model.name, ASKED, (model.name,))
+def _asked(config: Config, name: str, model: ModelConfig) -> _Choice:
+    return _Choice(DIRECT, ASKED, model.name, ASKED, (model.name,), adapter=adapter_of(config, name))
 
 
 def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLike | None) -> _Choice:
     """The first rule that holds. Rules that cannot be evaluated are passed over, and the reason then says so."""
     reached = reach(policy)
-    reason, chosen, wanted = "rule", policy.select[-1], _highest(config, reached)
+    reason, chosen, wanted, adapter = "rule", policy.select[-1], _highest(config, reached), None
     for rule in policy.select:
         truth = _matches(rule, facts, judgement)
         if truth is None:
             reason = "classifier_failed"
         elif truth:
-            chosen, wanted = rule, _target(rule, judgement)
+            chosen, wanted, adapter = rule, _target(rule, judgement), rule.adapter
             break
-    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure)
+    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter)
 
 
 def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth:

@@ -10,6 +10,8 @@ ASKED = "asked"  # and in place of a rule
 def resolve_model(config: Config, name: str) -> Policy | ModelConfig:
     """The policy or the model that a client's `model` means; of several aliases that fit, the longest.
 
+    `small:finance` is the model `small` under its adapter `finance`.
+
     Raises:
         ModelNotFound: the name is neither a policy, a model nor an alias.
     """
@@ -21,6 +23,12 @@ def resolve_model(config: Config, name: str) -> Policy | ModelConfig:
     return found
 
 
+def adapter_of(config: Config, name: str) -> str | None:
+    """The adapter that a client's `model` asks for."""
+    full = name if _named(config, name) else _alias(config, name)
+    return None if full in config.policies or full in config.models else full.partition(":")[2] or None
+
+
 def reach(policy: Policy) -> tuple[str, ...]:
     """Every target that the policy names, in the order of its rules, then of `on_failure`; nothing else is ever used."""
     named = [name for rule in policy.select for name in (rule.target, rule.low, rule.high) if name is not None]
@@ -28,7 +36,13 @@ def reach(policy: Policy) -> tuple[str, ...]:
 
 
 def _named(config: Config, name: str) -> Policy | ModelConfig | None:
-    return config.policies.get(name) or config.models.get(name)
+    return config.policies.get(name) or config.models.get(name) or _adapted(config, name)
+
+
+def _adapted(config: Config, name: str) -> ModelConfig | None:
+    base, _, adapter = name.partition(":")
+    model = config.models.get(base)
+    return model if model is not None and adapter in model.adapters else None
 
 
 def _alias(config: Config, name: str) -> str:

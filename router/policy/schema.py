@@ -24,6 +24,9 @@ Requirement: TypeAlias = Literal["context", "tools", "modality", "json"]
 ErrorCode: TypeAlias = Literal["guard_refused", "context_length_exceeded", "no_target_available", "invalid_value"]
 
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Askable: TypeAlias = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")
+]
 AliasName: TypeAlias = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}\*?)$")]
 HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -131,6 +134,8 @@ class RuleEntry(Strict):
     """The requests that it is for; without it, all of them."""
     target: Id | None = None
     """The model that answers."""
+    adapter: Id | None = None
+    """The adapter of `target` that it answers under."""
     score: Literal["complexity"] | None = None
     """Let the classifier's score choose between two targets."""
     threshold: UnitInterval | None = None

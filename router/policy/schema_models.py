@@ -4,10 +4,11 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from router.config import KvType
+from router.config import KvType, LoadTime
 from router.policy.schema import (
     Ability,
     AliasName,
+    Askable,
     Dollars,
     FromEnvironment,
     GuardEntry,
@@ -91,6 +92,12 @@ class LocalEntry(CommonEntry):
     """Map the file into memory, where other processes can share it, rather than read it."""
     mlock: bool = False
     """Keep the weights from being swapped out."""
+    adapters: dict[Id, Annotated[str, Field(min_length=1)]] = Field(default={})
+    """LoRA adapters by name: GGUF files, written like `source`. Clients ask for `model:adapter`."""
+    load: LoadTime = "start"
+    """When to bring the model into memory: `start`, or `first_use`. Its files are checked at the start either way."""
+    idle_unload_s: Seconds | None = None
+    """Unload the model when nobody has used it for so long; the next request loads it again. By default never."""
     vault_mib: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """Memory in MiB for conversations that have left the context and may come back."""
 
@@ -137,7 +144,7 @@ class PolicyFile(Strict):
     """The targets by name."""
     tiers: Annotated[list[Id], Field(min_length=1)]
     """Names of models in ascending capability."""
-    aliases: dict[AliasName, Id] = Field(default={})
+    aliases: dict[AliasName, Askable] = Field(default={})
     """Other names that clients may ask for; one that ends in * stands for every name with that beginning."""
     guards: list[GuardEntry] = Field(default=[])
     """Hard constraints, in order."""
@@ -147,6 +154,8 @@ class PolicyFile(Strict):
     """Examples that `shunt policy test` runs."""
     server: ServerEntry = ServerEntry()
     """The HTTP edge."""
+    memory_budget_mib: Annotated[int | None, Field(ge=1, le=1 << 30)] = None
+    """Memory in MiB that all local models may take together; idle ones make room. By default no bound."""
     state_dir: Annotated[str | None, Field(min_length=1)] = None
     """Folder for the journal and the database; by default the user's state folder."""
     cache_dir: Annotated[str | None, Field(min_length=1)] = None

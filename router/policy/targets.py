@@ -6,7 +6,7 @@ from pathlib import Path
 
 from router.config import Clocks, EngineOptions, ModelConfig, Price
 from router.policy.environment import BUILTIN_MODEL, NO_SMALL_MODEL, Environment, large_model
-from router.policy.problem import Problems, shown
+from router.policy.problem import Place, Problems, shown
 from router.policy.schema_models import AutoEntry, CommonEntry, LiteLLMEntry, LocalEntry, ModelEntry, OpenAIEntry
 
 REMOTE_CONTEXT = 128_000  # the smallest window among the current models of the large providers
@@ -48,6 +48,9 @@ class Targets:
             queue=entry.queue,
             threads=entry.threads,
             engine=self._engine(base.name, entry),
+            adapters=self._adapters(base.name, entry),
+            load=entry.load,
+            idle_unload_s=entry.idle_unload_s,
             missing=None if source else NO_SMALL_MODEL,
         )
 
@@ -56,6 +59,10 @@ class Targets:
             problem = f"kv_type {entry.kv_type} needs flash attention; leave flash_attention out or use f16"
             self._problems.note(("models", name, "kv_type"), problem)
         return EngineOptions(**{option.name: getattr(entry, option.name) for option in fields(EngineOptions)})
+
+    def _adapters(self, name: str, entry: LocalEntry) -> dict[str, str]:
+        found = {one: self._file(name, written, ("adapters", one)) for one, written in entry.adapters.items()}
+        return {one: source for one, source in found.items() if source}
 
     def _remote(self, base: ModelConfig, entry: OpenAIEntry | LiteLLMEntry) -> ModelConfig:
         environment, place = self._environment, ("models", base.name)
@@ -77,7 +84,11 @@ class Targets:
             if not BUILTIN_MODEL.is_file():
                 self._problems.note(("models", name, "source"), "this version of Shunt carries no built-in model")
             return str(BUILTIN_MODEL)
-        value = self._environment.text(written, ("models", name, "source"))
+        return self._file(name, written, ("source",))
+
+    def _file(self, name: str, written: str, place: Place) -> str | None:
+        """A path, `hf:…` or `env:NAME` as the engine takes it."""
+        value = self._environment.text(written, ("models", name, *place))
         return value and self._located(name, value, Path.cwd() if value != written else self._folder)
 
     def _located(self, name: str, source: str, folder: Path) -> str:

@@ -238,11 +238,16 @@ class Engines(Collector):
         restarts = CounterMetricFamily(
             "shunt_local_restarts", "Times an engine ended and was started again.", labels=["target"]
         )
+        state = GaugeMetricFamily(
+            "shunt_engine_state", "1 for what the model is now, 0 for the others.", labels=["target", "state"]
+        )
         for target, stats in self.stats.items():
             queue.add_metric([target], stats.queued)
             wait.add_metric([target], stats.wait_ms / 1000)
             restarts.add_metric([target], stats.restarts_total)
-        yield from (queue, wait, restarts)
+            for name, status in ENGINE_STATES.items():
+                state.add_metric([target, name], stats.status == status)
+        yield from (queue, wait, restarts, state)
         yield from self._gauges()
         yield from self._counters()
 
@@ -261,13 +266,16 @@ class Engines(Collector):
             yield family
 
 
+ENGINE_STATES = {"loaded": "ready", "unloaded": "unloaded", "loading": "loading", "failed": "down"}
 ENGINE_GAUGES = {
     "live": "Sequences that are generated now.",
     "kv_used": "Cells of the key-value cache that are in use.",
     "kv_size": "Cells of the key-value cache.",
     "tokens_per_s": "Recent rate of generated tokens.",
+    "memory_bytes": "What the model takes of the memory budget, as estimated; 0 while it is not in memory.",
 }
 ENGINE_COUNTERS = {
+    "loads": "Times the model was brought into memory.",
     "prompt_tokens": "Prompt tokens, cached ones included; restarts with the engine.",
     "cached_tokens": "Prompt tokens that were in the prefix cache; restarts with the engine.",
     "completion_tokens": "Generated tokens; restarts with the engine.",

@@ -271,7 +271,6 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
         ("{id: learned,", "{id: learned, calibration: auto,"),
         ("{id: learned,", "{id: learned, objective: {max_large_pct: 25},"),
         ("{id: learned,", "{id: learned, abstain: {band: 0.05},"),
-        ("{id: learned,", "{id: learned, adapter: finance,"),
         ("{id: learned,", "{id: learned, when: {pii: [email]},"),
         ("{id: learned,", "{id: learned, when: {any: [{not: {queue_ms: {gt: 1}}}]},"),
     ],
