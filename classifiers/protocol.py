@@ -24,13 +24,21 @@ def curve(score: ArrayLike, weak: ArrayLike, strong: ArrayLike) -> tuple[NDArray
 
 def apgr(score: ArrayLike, weak: ArrayLike, strong: ArrayLike) -> float:
     """Area under the performance gap recovered, over the share of strong calls: 0.5 is a random router."""
-    share, recovered = curve(score, weak, strong)
+    return area(*curve(score, weak, strong))
+
+
+def area(share: NDArray[np.float64], recovered: NDArray[np.float64]) -> float:
+    """The area under a curve that was computed already."""
     return float(np.trapezoid(recovered, share))
 
 
 def cpt(score: ArrayLike, weak: ArrayLike, strong: ArrayLike, target: float) -> float:
     """Share of strong calls at which PGR first reaches `target`, linearly between thresholds; 1.0 at the latest."""
-    share, recovered = curve(score, weak, strong)
+    return reaching(*curve(score, weak, strong), target)
+
+
+def reaching(share: NDArray[np.float64], recovered: NDArray[np.float64], target: float) -> float:
+    """The same on a curve that was computed already."""
     reached = np.flatnonzero(recovered >= target)
     if not len(reached):
         return 1.0
