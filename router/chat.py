@@ -1,10 +1,20 @@
 """The one internal request and the one internal event type: what every edge makes and every backend answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Json: TypeAlias = Mapping[str, object]
+
+
+@dataclass(slots=True)
+class Bill:
+    """Where a target writes what an answer had cost when it was broken off, since nobody reads its events any more.
+
+    `usage` stays None where the target cannot tell.
+    """
+
+    usage: "Usage | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +23,9 @@ class ChatRequest:
 
     `messages` are OpenAI message objects, unchanged. `params` holds only fields of the closed list in `api/schema.py`
     (temperature, top_p, stop, seed, n, tools, response_format, logprobs, ...), never a client's unknown field.
-    `adapter` is the LoRA adapter that the target answers under.
+    `adapter` is the LoRA adapter that the target answers under. `caller` is whom a local model's queue is fair to: a
+    name, never a secret. `confidence_at` lists numbers of tokens after which a local model tells its `Confidence`, besides
+    the one at the end.
     """
 
     model: str
@@ -24,6 +36,9 @@ class ChatRequest:
     params: Json
     request_id: str = ""
     adapter: str | None = None
+    caller: str = ""
+    confidence_at: tuple[int, ...] = ()
+    bill: Bill = field(default_factory=Bill, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """The small model's own confidence over its first `tokens` tokens (natural logarithms)."""
+    """The small model's own confidence over the first `tokens` tokens of its first choice (natural logarithms).
+
+    It follows the piece that the last of these tokens is in, unless that piece is still held back (half a character, or
+    what could become a stop string). `mean_logprob` is of the chosen tokens, `mean_entropy` and `min_margin` (the likeliest
+    token's lead on the second) of the distributions they were drawn from, all before sampling changed them.
+    """
 
     tokens: int
     mean_logprob: float

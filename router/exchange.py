@@ -163,10 +163,13 @@ class Exchange(Accounted):
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer's events; closing the generator stops the work."""
         stream = carry_out(self.verdict.decision, self.request, self._runtime.targets, self.trace)
-        async with aclosing(stream):
-            async for event in stream:
-                self._observe(event)
-                yield event
+        try:
+            async with aclosing(stream):
+                async for event in stream:
+                    self._observe(event)
+                    yield event
+        finally:
+            self._usage = self._usage or self.request.bill.usage
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, Usage):

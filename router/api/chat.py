@@ -1,7 +1,9 @@
 """`POST /v1/chat/completions`, streamed and not."""
 
 import time
+from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -50,7 +52,13 @@ async def read_chat(request: Request, runtime: Runtime) -> ChatRequest:
     chat, ignored = parse_chat(body, request_id=state["request_id"], strict_fields=server.strict_fields)
     if ignored:
         state["answer_headers"]["x-shunt-ignored"] = ignored
-    return chat
+    return replace(chat, caller=_caller(state, chat))
+
+
+def _caller(state: Mapping[str, str], chat: ChatRequest) -> str:
+    """Whom a queue is fair to: the key where there are several, otherwise the application's own user."""
+    users = (chat.params.get(name) for name in ("user", "safety_identifier"))
+    return state.get("caller") or next((str(user) for user in users if user), "")
 
 
 class ChatAnswer(Response):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from router.backends.base import TargetState
-from router.backends.local_answer import Deltas
+from router.backends.local_answer import Deltas, usage_of
 from router.backends.local_request import messages_of, submit_of, tools_of
 from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
@@ -28,6 +28,7 @@ from router.engine.watch import Snapshot
 from router.errors import RouterError
 
 COUNT_S = 5.0
+STOP_S = 2.0  # a cancelled request ends after the decode step at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,9 @@ class LocalBackend:
                         if type(event) is Usage:
                             return
             finally:
-                stream.close()
+                used = await stream.stop(STOP_S)
+                if used is not None:
+                    request.bill.usage = usage_of(used)
 
     async def embed(self, request: EmbeddingRequest) -> wire.Embedded:
         """One vector for each input, as little-endian float32; giving up frees the engine.

@@ -20,7 +20,7 @@ class Deltas:
             if kind is wire.Piece:
                 yield self._piece(event)  # type: ignore[arg-type]  # `type is` costs a tenth of isinstance, per token
             elif isinstance(event, wire.Used):
-                yield Usage(event.prompt_tokens, event.completion_tokens, event.cached_tokens)
+                yield usage_of(event)
             elif isinstance(event, wire.ToolDelta):
                 yield self._tool(event)
             elif isinstance(event, wire.Finished):
@@ -51,6 +51,11 @@ class Deltas:
             self._begun.add(index)
             delta = {"role": "assistant", "content": None} | delta
         return Chunk(delta, index, None, logprobs)
+
+
+def usage_of(used: wire.Used) -> Usage:
+    """What a request cost."""
+    return Usage(used.prompt_tokens, used.completion_tokens, used.cached_tokens)
 
 
 def _logprob(one: wire.TokenLogprob) -> Json:

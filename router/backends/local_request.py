@@ -26,7 +26,9 @@ def submit_of(request: ChatRequest, id_: int) -> Submit:
         tools=tools_of(request),
         tool_choice=_tool_choice(params.get("tool_choice")),
         parallel_tool_calls=params.get("parallel_tool_calls") is not False,
+        caller=request.caller,
         adapter=request.adapter,
+        confidence_at=list(request.confidence_at),
     )
 
 

@@ -96,6 +96,7 @@ class _Course:
         """One attempt at the current target, timed and recorded."""
         target = self._plan[self._position]
         clock = self._effects.clock
+        request.bill.usage = None
         answer = target.stream(request)
         timed = TimedAnswer(answer, request, target.config.clocks, self._ends_at)
         with self._trace.attempt(target.config.name, clock) as self._open:

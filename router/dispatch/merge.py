@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 
-from router.chat import Chunk, Event, Json, Usage
+from router.chat import Chunk, Confidence, Event, Json, Usage
 
 # Text that arrives in pieces; any other string of a delta is said once.
 _GROWING = frozenset(
@@ -51,10 +51,11 @@ class Choice:
 
 @dataclass(slots=True)
 class Merged:
-    """Everything that an answer has said so far."""
+    """Everything that an answer has said so far; `confidences` are of growing parts of it, the last of the whole."""
 
     choices: dict[int, Choice] = field(default_factory=dict)
     usage: Usage | None = None
+    confidences: list[Confidence] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
         """Take the next event."""
@@ -62,6 +63,8 @@ class Merged:
             self.choices.setdefault(event.index, Choice()).add(event)
         elif isinstance(event, Usage):
             self.usage = event
+        else:
+            self.confidences.append(event)
 
     def whole(self) -> list[dict[str, object]]:
         """The choices in OpenAI's shape, in order."""

@@ -38,7 +38,7 @@ class LoadRefusedError(Exception):
 class Stream:
     """The events of one `Submit`. The last one is `Used`; a failure is raised instead."""
 
-    __slots__ = ("_client", "_error", "_events", "_has_delivered", "_is_open", "_size", "_waiter", "id")
+    __slots__ = ("_client", "_error", "_events", "_has_delivered", "_is_open", "_last", "_size", "_waiter", "id")
 
     def __init__(self, client: "EngineClient", id_: int) -> None:
         self.id = id_
@@ -49,6 +49,7 @@ class Stream:
         self._error: RouterError | None = None
         self._has_delivered = False
         self._is_open = True
+        self._last: asyncio.Future[wire.Used | None] | None = None
 
     async def batch(self) -> list[Answer]:
         """Everything that came since the last call, at least one event.
@@ -67,6 +68,23 @@ class Stream:
             self._has_delivered = any(isinstance(event, _TEXTS) for event in events)
         return events
 
+    async def stop(self, patience_s: float) -> wire.Used | None:
+        """Stop the request, wherever it is, and return what it had cost by then.
+
+        None when that was handed out already, or the child does not tell it within `patience_s` seconds.
+        """
+        if not self._is_open:
+            return next((event for event in self._events if isinstance(event, wire.Used)), None)
+        self._last = asyncio.get_running_loop().create_future()
+        self._client.request_stop(self.id)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await self._last
+        except TimeoutError:
+            return None
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Stop the request, wherever it is; harmless once it has ended."""
         if self._is_open:
@@ -75,6 +93,10 @@ class Stream:
 
     def push(self, event: wire.Event) -> None:
         """Take what the child sent for this request."""
+        if self._last is not None:
+            if isinstance(event, wire.Used | wire.Failed):
+                self._settle(event if isinstance(event, wire.Used) else None)
+            return
         if type(event) is wire.Piece:
             self._events.append(event)
             self._size += _EVENT_BYTES + 2 * len(event.text) + (_logprob_bytes(event) if event.logprobs else 0)
@@ -107,11 +129,18 @@ class Stream:
 
     def end(self, error: RouterError | None) -> None:
         """Nothing more will come."""
+        self._settle(None)
         self._is_open = False
         self._error = error
         if error is not None and not self._has_delivered:
             self._events.clear()
         self._wake()
+
+    def _settle(self, used: wire.Used | None) -> None:
+        """The last word on a request that was stopped."""
+        self._is_open = self._is_open and self._last is None
+        if self._last is not None and not self._last.done():
+            self._last.set_result(used)
 
     def _broken(self, reason: str) -> RouterError:
         return StreamInterrupted(reason) if self._has_delivered else UpstreamUnavailable(reason)
@@ -149,6 +178,11 @@ class EngineClient(asyncio.Protocol):
         self._send(command)
         stream = self._streams[command.id] = Stream(self, command.id)
         return stream
+
+    def request_stop(self, id_: int) -> None:
+        """Stop a request of ours, whose stream still waits for the child's last word."""
+        if self._is_writable():
+            self._write(wire.frame([wire.Cancel(id_)]))
 
     def cancel(self, id_: int) -> None:
         """Stop a request of ours; the child's last word on it is then of no interest."""

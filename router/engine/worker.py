@@ -73,9 +73,10 @@ class _Request:
 
     @property
     def used(self) -> Used:
+        """What was computed: of a prompt that was cancelled before its first token, what was read of it."""
         first = self.answers[0].sequence
         written = sum(answer.sequence.written for answer in self.answers)
-        return Used(self.job.id, first.prompt, written, first.reused)
+        return Used(self.job.id, first.prompt if first.started else first.read, written, first.reused)
 
 
 class Worker:
@@ -190,8 +191,8 @@ class Worker:
 
     def _close(self, request: _Request) -> None:
         """End what still runs of the request, and account for it."""
-        self._drop(request)
         used = request.used
+        self._drop(request)
         self._totals.prompt += used.prompt_tokens
         self._totals.cached += used.cached_tokens
         self._events.append(used)

@@ -179,6 +179,44 @@ async def test_leaving_frees_the_engine(tiny: Path, tmp_path: Path) -> None:
         assert client.open_streams == 0
 
 
+async def test_an_answer_that_is_broken_off_is_billed_exactly(tiny: Path, tmp_path: Path) -> None:
+    """What a cancelled answer had cost is what the engine counts itself; an answer that is complete has no bill."""
+    async with _serving(_model(tiny, context=0), tmp_path) as backend:
+        request = _ask("for ever", None)
+        stream = backend.stream(request)
+        for _ in range(10):
+            await anext(stream)
+        await stream.aclose()
+        bill = request.bill.usage
+        assert bill is not None
+        assert bill.prompt_tokens == await backend.count_tokens(request)
+        async with asyncio.timeout(LOAD_S):
+            while not backend.stats().completion_tokens_total:
+                await asyncio.sleep(0.05)
+        assert backend.stats().completion_tokens_total == bill.completion_tokens
+        complete = _ask()
+        await _answer(backend, complete)
+        assert complete.bill.usage is None
+
+
+async def test_confidence_comes_at_the_marks_that_are_asked_for(tiny: Path, tmp_path: Path) -> None:
+    """Each mark's confidence follows the text of its tokens, and the whole answer's comes last."""
+    async with _serving(_model(tiny), tmp_path) as backend:
+        request = replace(_ask(logprobs=True), confidence_at=(1, 4, 9))
+        events = await _answer(backend, request)
+        figures = {event.tokens: event for event in events if isinstance(event, Confidence)}
+        assert list(figures) == [1, 4, 9, 16]
+        heard: list[float] = []
+        for event in events:
+            if isinstance(event, Chunk) and event.logprobs:
+                heard += [token["logprob"] for token in event.logprobs["content"]]
+            elif isinstance(event, Confidence):
+                mean = sum(heard[: event.tokens]) / event.tokens
+                if len(heard) >= event.tokens:
+                    assert event.mean_logprob == pytest.approx(mean, abs=1e-4)
+        assert [16] == [event.tokens for event in events if event is figures[16]]
+
+
 async def test_killed_child_interrupts_and_comes_back(tiny: Path, tmp_path: Path) -> None:
     """An answer that has begun is interrupted, a request meanwhile is refused, and later ones are answered."""
     async with _serving(_model(tiny, context=0), tmp_path, Rhythm(first_pause_s=0.2)) as backend:
@@ -321,6 +359,12 @@ def test_what_the_engine_cannot_do_names_the_parameter(params: dict, param: str)
     with pytest.raises(BadRequest) as caught:
         submit_of(_ask(**params), 1)
     assert caught.value.param == param
+
+
+def test_what_the_router_adds_travels() -> None:
+    """The caller, the adapter and the confidence marks of a request reach the engine."""
+    command = submit_of(replace(_ask(), caller="KEY_ONE", adapter="finance", confidence_at=(8, 24)), 1)
+    assert (command.caller, command.adapter, command.confidence_at) == ("KEY_ONE", "finance", [8, 24])
 
 
 def test_defaults_are_openais() -> None:

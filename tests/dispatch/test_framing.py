@@ -199,3 +199,12 @@ def test_streamed_and_whole_say_the_same(texts: list[str], cuts: bool, include_u
     deltas = [frame["choices"][0]["delta"] for frame in frames_of(list(chunks), include_usage=include_usage)]
     assert "".join(texts) == merged.whole()[0]["message"]["content"]
     assert "".join(texts) == "".join(delta.get("content") or "" for delta in deltas)
+
+
+def test_the_merged_answer_keeps_its_confidences() -> None:
+    """Whoever verifies a whole answer finds the figures of its first tokens and of all of it, in order."""
+    early, late = Confidence(8, -0.2, 0.5, 0.1), Confidence(20, -0.3, 0.6, 0.1)
+    merged = Merged()
+    for event in (CHUNKS[0], early, *CHUNKS[1:], late, Usage(3, 20)):
+        merged.add(event)
+    assert merged.confidences == [early, late]

@@ -3,9 +3,13 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import openai
+import pytest
 
 from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.shunt import ShuntServer
@@ -14,13 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class EngineServer(ShuntServer):
-    """`shunt engine` in place of `shunt serve`."""
+    """`shunt engine` in place of `shunt serve`; `model` is the file it serves."""
+
+    model: Path
 
     async def start(self) -> None:
         """Start it and wait for /readyz."""
         with (self.folder / "serve.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "router", "engine", "--model", str(self.folder / "tiny.gguf"),
+                sys.executable, "-m", "router", "engine", "--model", str(self.model),
                 "--port", str(self.port), "--context", "256", "--parallel", "2", "--threads", "1",
                 stdout=log, stderr=log, env=self.environ, cwd=ROOT,
             )  # fmt: skip
@@ -29,19 +35,46 @@ class EngineServer(ShuntServer):
                 await asyncio.sleep(0.05)
 
 
+@asynccontextmanager
+async def engine(folder: Path, model: Path) -> AsyncIterator[openai.AsyncOpenAI]:
+    """A client of `shunt engine` with `model`."""
+    server = EngineServer(folder, "", environ={"XDG_STATE_HOME": str(folder / "home"), "SHUNT_API_KEY": ""})
+    server.model = model
+    async with server, openai.AsyncOpenAI(base_url=server.base_url, api_key="unused", max_retries=0) as client:
+        yield client
+
+
 async def test_one_model_is_served_under_any_name(tmp_path: Path):
     """An OpenAI client gets an answer without a policy file, whatever it calls the model."""
-    write_tiny_gguf(tmp_path / "tiny.gguf")
-    environ = {"XDG_STATE_HOME": str(tmp_path / "home"), "SHUNT_API_KEY": ""}
-    async with (
-        EngineServer(tmp_path, "", environ=environ) as server,
-        openai.AsyncOpenAI(base_url=server.base_url, api_key="unused", max_retries=0) as client,
-    ):
+    async with engine(tmp_path, write_tiny_gguf(tmp_path / "tiny.gguf")) as client:
         for name in ("auto", "local", "gpt-4o-mini"):
             answer = await client.chat.completions.create(
                 model=name, messages=[{"role": "user", "content": "Hello"}], max_tokens=4
             )
             assert (answer.model, answer.usage.completion_tokens <= 4) == ("local", True)
+
+
+async def test_an_embedding_model_embeds(tmp_path: Path, shared: Path):
+    """With an embedding model `/v1/embeddings` answers under any name, and a chat is refused in words."""
+    async with engine(tmp_path, shared / "models" / "all-MiniLM-L6-v2-q8_0.gguf") as client:
+        for name in ("local", "text-embedding-3-small"):
+            answer = await client.embeddings.create(
+                model=name, input=["A cat sits on the mat.", "A kitten rests on a rug.", "Stock prices fell."]
+            )
+            one, like, unlike = (np.array(item.embedding) for item in answer.data)
+            assert (answer.model, len(one), answer.usage.prompt_tokens > 0) == ("local", 384, True)
+            assert (one @ like > 0.5, one @ unlike < 0.3) == (True, True)
+        cut = await client.embeddings.create(model="local", input="hello", dimensions=64)
+        assert len(cut.data[0].embedding) == 64
+        with pytest.raises(openai.BadRequestError, match="embeds and does not write text"):
+            await client.chat.completions.create(model="local", messages=[{"role": "user", "content": "Hello"}])
+
+
+async def test_a_model_that_writes_does_not_embed(tmp_path: Path):
+    """A chat model says so when it is asked for vectors."""
+    async with engine(tmp_path, write_tiny_gguf(tmp_path / "tiny.gguf")) as client:
+        with pytest.raises(openai.BadRequestError, match="writes text and does not embed"):
+            await client.embeddings.create(model="local", input="hello")
 
 
 async def test_a_file_that_is_not_there_ends_with_status_2(tmp_path: Path):

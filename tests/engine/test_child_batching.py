@@ -1,8 +1,6 @@
 """Many requests at once in one real child: the same answers as alone, and nobody stalled."""
 
 import json
-import statistics
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +86,27 @@ def test_usage_adds_up_in_a_crowd(child):
     assert sum(bill.prompt_tokens for bill in bills) == after.prompt_tokens_total - before.prompt_tokens_total
 
 
+def test_one_callers_flood_does_not_hold_up_another(tiny):
+    """Behind 30 requests of one caller, another's single request is answered after at most two more of them."""
+    with ChildDriver(tiny, context=512, parallel=1, queue=64) as driver:
+        flood = [
+            wire.Submit(driver.new_id(), prompt=f"flood {at}", max_tokens=30, ignore_eos=True, caller="flood")
+            for at in range(30)
+        ]
+        driver.send(*flood)
+        while not isinstance(driver.event(), wire.Piece):
+            pass
+        single = wire.Submit(driver.new_id(), prompt="single", max_tokens=3, ignore_eos=True, caller="single")
+        driver.send(single)
+        ended = []
+        while single.id not in ended:
+            event = driver.event()
+            if isinstance(event, wire.Used):
+                ended.append(event.id)
+        assert len(ended) <= 4
+        assert len(ended) + len(driver.until_done({one.id for one in flood} - {*ended})) == 31
+
+
 def test_choices_share_the_reading_of_a_prompt(child):
     """n choices of a long prompt cost one reading of it: the others begin from the first one's memory."""
     events = child.ask(prompt="a long prompt " * 20, n=4, max_tokens=5, ignore_eos=True)
@@ -95,29 +114,21 @@ def test_choices_share_the_reading_of_a_prompt(child):
     assert {0, 1, 2, 3} == {event.index for event in events if isinstance(event, wire.Finished)}
 
 
-def test_a_long_prompt_does_not_stall_a_running_stream(tmp_path):
-    """While a prompt of 1,500 tokens is read, the stream beside it keeps coming, chunk by chunk.
+def test_a_long_prompt_does_not_stall_a_running_stream(tiny):
+    """While a prompt of 2,400 tokens is read, the stream beside it has a token for every chunk of it.
 
-    Asserted on counts, which a busy machine cannot disturb: the stream gets a token in every step of the reading.
+    Asserted on counts, which a busy machine cannot disturb: a step reads at most a batch of the prompt (512 tokens) and
+    holds every stream. How long it takes is measured by the benchmark `engine`.
     """
-    from tests.fakes.gguf_model import write_tiny_gguf
-
-    model = write_tiny_gguf(tmp_path / "long.gguf", context=2048, layers=4, width=128)
-    with ChildDriver(model, context=2048, parallel=2) as child:
+    with ChildDriver(tiny, context=4096, parallel=2) as child:
         stream, long = child.new_id(), child.new_id()
-        child.send(wire.Submit(stream, prompt="go", max_tokens=1900, ignore_eos=True))
-        for _ in range(60):
+        child.send(wire.Submit(stream, prompt="go", max_tokens=4000, ignore_eos=True))
+        for _ in range(30):
             child.event()
-        child.send(wire.Submit(long, prompt="x" * 1500, max_tokens=1, ignore_eos=True))
-        gaps, last, during = [], time.perf_counter(), 0
-        while True:
-            event = child.event()
-            if event.id == long:
-                break
-            during += isinstance(event, wire.Piece)
-            gaps.append(time.perf_counter() - last)
-            last = time.perf_counter()
+        child.send(wire.Submit(long, prompt="x" * 2400, max_tokens=1, ignore_eos=True))
+        tokens = 0
+        while (event := child.event()).id != long:
+            tokens += event.tokens if isinstance(event, wire.Piece) else 0
         child.send(wire.Cancel(stream))
         child.until_done([stream])
-    assert during > 10
-    assert max(gaps) < 1.0 + 50 * statistics.median(gaps)
+    assert tokens >= 2400 // 512

@@ -84,6 +84,41 @@ async def test_closing_cancels_and_forgets() -> None:
         assert client.open_streams == 1
 
 
+async def test_stopping_returns_what_it_had_cost() -> None:
+    """The child's last word on a stopped request is waited for, and what else it still says is dropped."""
+    async with connected() as (client, child):
+        stream = _submit(client)
+        await child.read()
+        stopped = asyncio.ensure_future(stream.stop(60))
+        assert await child.read() == wire.Cancel(stream.id)
+        await child.send(_piece(stream), wire.Finished(stream.id, 0, "stop"), wire.Used(stream.id, 7, 3, 1))
+        assert await stopped == wire.Used(stream.id, 7, 3, 1)
+        assert client.open_streams == 0
+
+
+async def test_stopping_does_not_wait_for_ever() -> None:
+    """A child that does not answer, has gone or refused leaves the cost unknown."""
+    async with connected() as (client, child):
+        silent, refused, lost = _submit(client), _submit(client), _submit(client)
+        assert await silent.stop(0.001) is None
+        asked = [asyncio.ensure_future(stream.stop(60)) for stream in (refused, lost)]
+        await asyncio.sleep(0)
+        await child.send(wire.Failed(refused.id, "internal", "broken"))
+        assert await asked[0] is None
+        child.writer.close()
+        assert await asked[1] is None
+        assert client.open_streams == 0
+
+
+async def test_stopping_after_the_end_finds_the_bill() -> None:
+    """An answer that ended before its reader had looked is not cancelled any more, and its cost is known."""
+    async with connected() as (client, child):
+        read, unread = _submit(client), _submit(client)
+        await child.send(wire.Used(read.id, 1, 2, 0), wire.Used(unread.id, 3, 4, 0))
+        await _all(read)
+        assert [None, wire.Used(unread.id, 3, 4, 0)] == [await read.stop(60), await unread.stop(60)]
+
+
 async def test_stream_that_has_ended_is_not_cancelled() -> None:
     """Closing after the end says nothing to the child."""
     async with connected() as (client, child):

@@ -1,5 +1,8 @@
 """What goes into a batch, who waits, and for how long."""
 
+import statistics
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -48,6 +51,39 @@ def test_streams_and_prompts_share_every_step():
         assert {writer, long} == {feed.sequence for feed in feeds}
         assert sum(feed.count for feed in feeds) <= 64 + 1
     assert writer.written > 3
+
+
+@pytest.mark.parametrize("writers", [1, 4, 8])
+def test_a_long_prompt_is_read_in_bounded_chunks_beside_every_stream(writers: int):
+    """While 2,400 tokens are read, each step has one row for every stream, and none stands out.
+
+    A row of the answer takes 10 ms and a token of the prompt 1 ms, so the bounds are exact: no step is over 3 times the
+    one before it, over 3 times the median while the prompt is read, or over `MAX_SLOWDOWN` times a step that only writes.
+    """
+    scheduler = scheduler_of(FakeDecoder(), parallel=writers + 1, batch=512)
+    streams = [sequence(token, 10, 2000) for token in range(writers)]
+    long = sequence(90, 2400)
+    scheduler.submit(streams)
+    steps_ms, read = [], 0
+    while not long.started:
+        if len(steps_ms) == 3 * YOUNG_TOKENS:
+            scheduler.submit([long])
+        spent_ms = 0
+        for feeds in filter(None, scheduler.plan()):
+            cost_ms = 10 * len(feeds) if feeds[0].is_writing else sum(feed.count for feed in feeds)
+            scheduler.settle(feeds, cost_ms / 1000)
+            spent_ms += cost_ms
+            read += sum(feed.count for feed in feeds if feed.sequence is long)
+            if read and feeds[0].is_writing:
+                assert set(streams) == {feed.sequence for feed in feeds}
+            for feed in feeds:
+                if feed.wants_logits:
+                    feed.sequence.append(1)
+        steps_ms.append(spent_ms)
+    during = steps_ms[3 * YOUNG_TOKENS :]
+    assert 2400 == read
+    assert all(late <= 3 * early for early, late in pairwise(steps_ms[3 * YOUNG_TOKENS - 1 :]))
+    assert max(during) <= min(3 * statistics.median(during), MAX_SLOWDOWN * 10 * writers)
 
 
 def test_no_more_than_parallel_run():

@@ -139,6 +139,22 @@ def test_cancel_in_every_window_frees_the_place_at_once():
     assert 1 == sum(isinstance(event, Used) for event in bench.of(1))
 
 
+def test_a_cancelled_request_costs_what_was_computed():
+    """Queued: nothing. Reading: what was read of the prompt. Writing: the whole prompt and what was written."""
+    bench = Bench(parallel=2, batch=8)
+    bench.job(1, [1] * 3, 500)
+    bench.step()
+    bench.job(2, [2] * 200, 500)
+    bench.job(3, [3] * 5, 500)
+    bench.step()
+    for id_ in (3, 2, 1):
+        bench.worker.handle(Forget(id_))
+    bench.worker.flush()
+    read = sum(feed.count for feeds in bench.decoder.batches for feed in feeds if feed.sequence.prompt == 200)
+    assert [Used(1, 3, 2, 0), Used(2, read, 0, 0), Used(3, 0, 0, 0)] == [bench.of(id_)[-1] for id_ in (1, 2, 3)]
+    assert 0 < read < 200
+
+
 def test_a_full_queue_is_an_overloaded_failure():
     """The request over the bound fails with the code `overloaded` and an estimate; those before it are answered."""
     bench = Bench(parallel=1, queue=1)
