@@ -154,10 +154,20 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Abstain:
+    """Scores in [start, stop) are too close to call: `target` answers."""
+
+    start: float
+    stop: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One `select` rule. Either `target` is fixed, or the score chooses: below `threshold` `low`, else `high`.
 
-    `adapter` is the LoRA adapter that `target` answers under.
+    `adapter` is the LoRA adapter that `target` answers under. `is_locked` says that threshold and `abstain` come from
+    the lock beside the policy file.
     """
 
     id: str
@@ -167,6 +177,8 @@ class Rule:
     low: str | None = None
     high: str | None = None
     adapter: str | None = None
+    abstain: Abstain | None = None
+    is_locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +227,8 @@ class Config:
     """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`.
 
     `origin` says in words where it comes from when `path` is None. `memory_budget_bytes` bounds what the local models
-    may take together; None is no bound.
+    may take together; None is no bound. `artifact` is the classifier's folder, None the one that ships;
+    `usual_scores` is the histogram of the scores that the default policy was calibrated on, empty without a lock.
     """
 
     path: Path | None
@@ -230,4 +243,6 @@ class Config:
     state_dir: Path = Path()
     cache_dir: Path = Path()
     memory_budget_bytes: int | None = None
+    artifact: Path | None = None
+    usual_scores: tuple[float, ...] = ()
     origin: str = "the built-in default (`shunt init` writes it to shunt.yaml)"

@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import classifiers
-from classifiers import Classifier, Judgement
+from classifiers import Judgement
 from classifiers.conversation import user_text
 from router import policy
 from router.backends.base import Backend
@@ -16,9 +15,10 @@ from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
 from router.engine.budget import Budget
-from router.errors import ConfigError, RouterError
+from router.errors import RouterError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
+from router.policy.artifact import load_classifier
 from router.policy.decision import Decision, Facts
 from router.policy.facts import facts_of, needs_count
 from router.telemetry import log
@@ -38,13 +38,6 @@ class Verdict:
     text: str
 
 
-def _load_classifier() -> Classifier:
-    try:
-        return classifiers.load()
-    except classifiers.ArtifactError as error:
-        raise ConfigError(str(error)) from error
-
-
 class Runtime:
     """Everything a request needs, built once from a `Config`.
 
@@ -54,7 +47,7 @@ class Runtime:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.classifier = _load_classifier()
+        self.classifier = load_classifier(config)
         budget = Budget(config.memory_budget_bytes)
         self.targets: Mapping[str, Backend] = {
             name: build(model, config, budget) for name, model in config.models.items()

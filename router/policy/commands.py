@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-import classifiers
 from router.config import Config, ModelConfig, Policy, Rule
+from router.policy.artifact import load_classifier
 from router.policy.examples import run_tests
 from router.policy.loading import load
 from router.policy.publication import json_schema
@@ -45,7 +45,7 @@ def check(config: ConfigPath = None) -> None:
 def run_examples(config: ConfigPath = None) -> None:
     """Run the tests in the file; no model is called. Exit status 1 if one fails."""
     found, console = load(config), Console()
-    results = run_tests(found, classifiers.load())
+    results = run_tests(found, load_classifier(found))
     for result in results:
         mark, style = ("ok", "green") if result.passed else ("FAILED", "bold red")
         _line(console, mark, f"line {result.test.line}", f"{result.words}  {result.test.prompt[:60]!r}", style=style)
@@ -80,4 +80,7 @@ def _policy_words(policy: Policy) -> str:
 def _rule_words(rule: Rule) -> str:
     if rule.threshold is None:
         return f"{rule.id} → {rule.target}"
-    return f"{rule.id} (score < {rule.threshold:g}) → {rule.low}, else {rule.high}"
+    band = rule.abstain
+    unsure = f", {band.start:g} to {band.stop:g} → {band.target}" if band else ""
+    lock = ", from the lock" if rule.is_locked else ""
+    return f"{rule.id} (score < {rule.threshold:g}{lock}) → {rule.low}{unsure}, else {rule.high}"

@@ -1,10 +1,12 @@
 """From a valid `PolicyFile` to the frozen `Config` that the rest of the program sees."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig
+from router.policy.calibrated import Calibrations
 from router.policy.conditions import compiled, lowered
 from router.policy.document import Document
 from router.policy.environment import Environment
@@ -14,24 +16,36 @@ from router.policy.schema_models import PolicyFile
 APP = "shunt"
 
 
-def build(
-    file: PolicyFile, models: dict[str, ModelConfig], server: ServerConfig, document: Document, path: Path | None
-) -> Config:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the file alone does not say: targets, edge and thresholds with what the environment and the lock add."""
+
+    models: dict[str, ModelConfig]
+    server: ServerConfig
+    artifact: Path | None
+    calibrations: Calibrations
+
+
+def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None) -> Config:
     """Put everything together; `path` is None for the packaged default."""
     folder = path.parent if path else Path.cwd()
+    default = "auto" if "auto" in file.policies else next(iter(file.policies))
+    policies = {name: policy_of(name, entry, file.tiers, parts.calibrations) for name, entry in file.policies.items()}
     return Config(
         path=path,
-        models=models,
+        models=parts.models,
         tiers=tuple(file.tiers),
-        policies={name: policy_of(name, entry, file.tiers) for name, entry in file.policies.items()},
-        default_policy="auto" if "auto" in file.policies else next(iter(file.policies)),
+        policies=policies,
+        default_policy=default,
         guards=tuple(guard_of(entry) for entry in file.guards),
         aliases=dict(file.aliases),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
-        server=server,
+        server=parts.server,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
         memory_budget_bytes=None if file.memory_budget_mib is None else file.memory_budget_mib << 20,
+        artifact=parts.artifact,
+        usual_scores=parts.calibrations.usual_scores(default),
     )
 
 
@@ -42,22 +56,31 @@ def server_of(entry: ServerEntry, environment: Environment) -> ServerConfig:
     return ServerConfig(**bounds, keys=tuple(key for key in keys if key is not None))
 
 
-def policy_of(name: str, entry: PolicyEntry, tiers: list[str]) -> Policy:
+def artifact_of(written: str | None, folder: Path, environment: Environment) -> Path | None:
+    """The classifier's folder: the file's, else the one that SHUNT_ARTIFACT names, else None for the one that ships."""
+    chosen = environment.get("SHUNT_ARTIFACT")
+    return _folder(written, folder) or _folder(chosen, Path.cwd())
+
+
+def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Calibrations) -> Policy:
     """One policy; a score rule without `below` or `above` takes the lowest and the highest tier."""
-    rules = tuple(_rule(rule, tiers) for rule in entry.select)
+    rules = tuple(_rule(name, rule, tiers, calibrations) for rule in entry.select)
     return Policy(name=name, select=rules, on_failure=tuple(entry.on_failure))
 
 
-def _rule(entry: RuleEntry, tiers: list[str]) -> Rule:
+def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibrations) -> Rule:
     when = compiled(entry.when)
     if entry.score is None:
         return Rule(id=entry.id, when=when, target=entry.target, adapter=entry.adapter)
+    fitted = calibrations.fitted(policy, entry)
     return Rule(
         id=entry.id,
         when=when,
-        threshold=entry.threshold,
+        threshold=fitted.threshold,
         low=entry.below or tiers[0],
         high=entry.above or tiers[-1],
+        abstain=fitted.abstain,
+        is_locked=fitted.is_locked,
     )
 
 

@@ -40,7 +40,7 @@ class Decision:
     """The plan: `targets[0]` answers, the others follow in order if it fails before its first byte.
 
     `wanted` is the target that the rule chose before guards and health; `reason` is a short closed-set code
-    (`rule`, `asked`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`). `adapter` is the LoRA adapter that
+    (`rule`, `asked`, `abstained`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`). `adapter` is the LoRA adapter that
     `wanted`, and no other target, answers under.
     """
 

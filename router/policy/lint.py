@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from router.config import ModelConfig
 from router.policy.border import Reading
+from router.policy.calibrated import is_calibrated
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
 from router.policy.schema import GuardEntry, RuleEntry, TestEntry
@@ -126,6 +127,8 @@ def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
     bench.target(rule.target, (*place, "target"))
     bench.target(rule.below, (*place, "below"))
     bench.target(rule.above, (*place, "above"))
+    if rule.abstain is not None:
+        bench.target(rule.abstain.target, (*place, "abstain", "target"))
     if rule.target is not None and rule.target in bench.models:
         bench.known(rule.adapter, bench.models[rule.target].adapters, "adapter", (*place, "adapter"))
     fault = _score_fault(rule, bench.file.tiers) if rule.score is not None else _target_fault(rule)
@@ -134,7 +137,7 @@ def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
 
 
 def _target_fault(rule: RuleEntry) -> str | None:
-    for key in ("threshold", "below", "above"):
+    for key in ("threshold", "calibration", "objective", "abstain", "below", "above"):
         if getattr(rule, key) is not None:
             return f"has {key} but no score: write score: complexity"
     return None if rule.target is not None else "chooses nothing: write target, or score: complexity with a threshold"
@@ -145,8 +148,8 @@ def _score_fault(rule: RuleEntry, tiers: list[str]) -> str | None:
         return "has both target and score: keep one"
     if rule.adapter is not None:
         return "has an adapter and a score: an adapter belongs to a target"
-    if rule.threshold is None:
-        return "needs a threshold, a number from 0 to 1"
+    if rule.threshold is None and not is_calibrated(rule):
+        return "needs a threshold, a number from 0 to 1, or calibration: auto"
     if (rule.below or tiers[0]) == (rule.above or tiers[-1]):
         return "chooses between a model and itself: name two tiers, or below and above"
     return None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -9,7 +10,8 @@ import platformdirs
 from router.config import Config
 from router.errors import ConfigError
 from router.policy.border import Reading, read
-from router.policy.compile import APP, build, server_of
+from router.policy.calibrated import Calibrations
+from router.policy.compile import APP, Parts, artifact_of, build, server_of
 from router.policy.document import Document, parse
 from router.policy.environment import Environment
 from router.policy.lint import Bench, check_names
@@ -21,8 +23,19 @@ DEFAULT_FILE = Path(__file__).with_name("default.yaml")
 FILE_NAME = "shunt.yaml"
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a configuration comes from: its file (None is the packaged default), the environment, and the lock."""
+
+    path: Path | None
+    environ: Mapping[str, str]
+    locked: bool = True
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, locked: bool = True) -> Config:
     """The configuration in `path`, else ./shunt.yaml, else the user's, else the one that comes with Shunt.
+
+    With `locked` False the lock beside it is not read: who makes it anew must not be stopped by the old one.
 
     Raises:
         ConfigError: one line for each problem, `file:line: message`, from top to bottom.
@@ -33,7 +46,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> C
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or 'cannot be read'}; `shunt init` writes a new file") from None
-    return compiled(parse(raw, str(file)), found, environ)
+    return compiled(parse(raw, str(file)), Source(found, environ, locked))
 
 
 def find(path: Path | None = None) -> Path | None:
@@ -44,7 +57,7 @@ def find(path: Path | None = None) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def compiled(document: Document, path: Path | None, environ: Mapping[str, str]) -> Config:
+def compiled(document: Document, source: Source) -> Config:
     """The configuration that a parsed document means.
 
     Raises:
@@ -52,18 +65,16 @@ def compiled(document: Document, path: Path | None, environ: Mapping[str, str]) 
     """
     problems = Problems()
     reading = read(document, problems)
-    config = None if reading is None else _config(reading, document, path, environ, problems)
+    config = None if reading is None else _config(reading, document, source, problems)
     if problems or config is None:
         raise ConfigError(*document.report(problems))
     return config
 
 
-def _config(
-    reading: Reading, document: Document, path: Path | None, environ: Mapping[str, str], problems: Problems
-) -> Config | None:
+def _config(reading: Reading, document: Document, source: Source, problems: Problems) -> Config | None:
     """None when names lead nowhere or something was left out: who reaches whom cannot be told then."""
-    found = Problems()
-    environment = Environment(environ, found)
+    found, path = Problems(), source.path
+    environment = Environment(source.environ, found)
     targets = Targets(environment, path.parent if path else Path.cwd(), found)
     server = server_of(reading.file.server, environment)
     models = {name: targets.make(name, entry) for name, entry in reading.file.models.items()}
@@ -71,7 +82,10 @@ def _config(
     check_names(Bench(reading, models, names))
     config = None
     if reading.is_whole and not names:
-        config = build(reading.file, models, server, document, path)
+        artifact = artifact_of(reading.file.artifact, path.parent if path else Path.cwd(), environment)
+        calibrations = Calibrations.load(reading.file, path, artifact, locked=source.locked)
+        calibrations.check(reading.file, found)
+        config = build(reading.file, Parts(models, server, artifact, calibrations), document, path)
         check_reach(config, found)
     problems.extend(Problem(reading.written(problem.place), problem.message) for problem in (*found, *names))
     return config

@@ -162,6 +162,8 @@ def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLi
             reason = "classifier_failed"
         elif truth:
             chosen, wanted, adapter = rule, _target(rule, judgement), rule.adapter
+            if _abstains(rule, judgement):
+                reason = "abstained"
             break
     return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter)
 
@@ -174,7 +176,14 @@ def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth
 def _target(rule: Rule, judgement: JudgementLike | None) -> str:
     if rule.threshold is None or judgement is None:
         return str(rule.target)
+    if rule.abstain is not None and _abstains(rule, judgement):
+        return rule.abstain.target
     return str(rule.low if judgement.score < rule.threshold else rule.high)
+
+
+def _abstains(rule: Rule, judgement: JudgementLike | None) -> bool:
+    band = rule.abstain
+    return band is not None and judgement is not None and band.start <= judgement.score < band.stop
 
 
 def _highest(config: Config, reached: tuple[str, ...]) -> str:

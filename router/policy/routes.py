@@ -1,6 +1,6 @@
 """Which names lead where, and which targets a policy can ever use. Pure."""
 
-from router.config import Config, ModelConfig, Policy
+from router.config import Config, ModelConfig, Policy, Rule
 from router.errors import ModelNotFound
 
 DIRECT = "direct"  # what a decision says in place of a policy when a model was asked for by name
@@ -31,8 +31,12 @@ def adapter_of(config: Config, name: str) -> str | None:
 
 def reach(policy: Policy) -> tuple[str, ...]:
     """Every target that the policy names, in the order of its rules, then of `on_failure`; nothing else is ever used."""
-    named = [name for rule in policy.select for name in (rule.target, rule.low, rule.high) if name is not None]
+    named = [name for rule in policy.select for name in _named_by(rule) if name is not None]
     return tuple(dict.fromkeys((*named, *policy.on_failure)))
+
+
+def _named_by(rule: Rule) -> tuple[str | None, ...]:
+    return (rule.target, rule.low, rule.abstain.target if rule.abstain else None, rule.high)
 
 
 def _named(config: Config, name: str) -> Policy | ModelConfig | None:

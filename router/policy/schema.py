@@ -125,8 +125,34 @@ class GuardEntry(Strict):
     """When no target is left the request is refused; there is no other choice."""
 
 
+class ObjectiveEntry(Strict):
+    """What a calibration has to hold: exactly one of these."""
+
+    max_large_pct: Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)] = None
+    """At most this share of prompts, in percent, goes to `above`."""
+    min_quality: UnitInterval | None = None
+    """At least this share of what `above` alone would score is kept."""
+    max_usd_per_1k: Dollars | None = None
+    """A thousand prompts cost at most this many US dollars."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("name one objective: max_large_pct, min_quality or max_usd_per_1k")
+        return self
+
+
+class AbstainEntry(Strict):
+    """What happens to scores that are too close to the threshold."""
+
+    band: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
+    """How close: half the band's width, in calibrated probability."""
+    target: Id
+    """The model that answers them."""
+
+
 class RuleEntry(Strict):
-    """One way to choose a target: fixed (`target`), or by the score (`score`, `threshold`)."""
+    """One way to choose a target: fixed (`target`), or by the score (`score`, `threshold`, `calibration`)."""
 
     id: Id
     """Name of the rule in headers, metrics and the ledger."""
@@ -139,7 +165,13 @@ class RuleEntry(Strict):
     score: Literal["complexity"] | None = None
     """Let the classifier's score choose between two targets."""
     threshold: UnitInterval | None = None
-    """The first score that goes to the upper target."""
+    """The first score that goes to the upper target; with `calibration`, only while there is no lock."""
+    calibration: Literal["auto"] | None = None
+    """Take threshold and abstain band from the lock that `shunt calibrate` writes beside this file."""
+    objective: ObjectiveEntry | None = None
+    """What the calibration has to hold."""
+    abstain: AbstainEntry | None = None
+    """A band around the threshold that another target answers."""
     below: Id | None = None
     """The target for scores under the threshold; by default the lowest tier."""
     above: Id | None = None

@@ -156,6 +156,8 @@ class PolicyFile(Strict):
     """The HTTP edge."""
     memory_budget_mib: Annotated[int | None, Field(ge=1, le=1 << 30)] = None
     """Memory in MiB that all local models may take together; idle ones make room. By default no bound."""
+    artifact: Annotated[str | None, Field(min_length=1)] = None
+    """Folder of the classifier's artifact; by default SHUNT_ARTIFACT, otherwise the one that ships."""
     state_dir: Annotated[str | None, Field(min_length=1)] = None
     """Folder for the journal and the database; by default the user's state folder."""
     cache_dir: Annotated[str | None, Field(min_length=1)] = None

@@ -17,8 +17,8 @@ from router.policy.schema_models import PolicyFile
 # Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
 PLANNED = frozenset(
     {
-        "abstain", "budget_used_pct", "budgets", "cache", "calibration", "client", "health",
-        "keyword", "language", "modality", "objective", "overrides", "pii", "prompt_tokens", "queue_ms", "regex",
+        "budget_used_pct", "budgets", "cache", "client", "health",
+        "keyword", "language", "modality", "overrides", "pii", "prompt_tokens", "queue_ms", "regex",
         "session", "shadow", "similar_to", "spill", "split", "time", "turns", "verify",
     }
 )  # fmt: skip

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import classifiers
 from router.errors import ConfigError
 from router.policy import json_schema
 from router.policy.commands import app
@@ -26,7 +25,7 @@ class Scripted:
 @pytest.fixture
 def easy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A classifier that finds everything easy."""
-    monkeypatch.setattr(classifiers, "load", Scripted, raising=False)
+    monkeypatch.setattr("router.policy.commands.load_classifier", lambda _config: Scripted())
 
 
 def write(folder: Path, text: str) -> str:

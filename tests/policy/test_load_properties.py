@@ -13,7 +13,7 @@ from router.config import Config
 from router.errors import ConfigError
 from router.policy import DEFAULT_FILE
 from router.policy.document import parse
-from router.policy.loading import compiled
+from router.policy.loading import Source, compiled
 from tests.policy.files import GUARDED
 
 FILES = [parse(DEFAULT_FILE.read_bytes(), "default").data, parse(GUARDED.encode(), "guarded").data]
@@ -103,7 +103,7 @@ def test_any_edit_loads_or_is_explained(data: dict[str, Any]):
     document = parse(yaml.safe_dump(data, sort_keys=False).encode(), "f.yaml")
     environ = {"OPENAI_API_KEY": CANARY}
     try:
-        config = compiled(document, Path("f.yaml"), environ)
+        config = compiled(document, Source(Path("f.yaml"), environ))
     except ConfigError as error:
         assert error.problems
         for problem in error.problems:

@@ -1,0 +1,147 @@
+"""`shunt.lock`: what a calibration found, one value a line, sorted and rounded, so that its diff can be reviewed."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import yaml
+from pydantic import Field, ValidationError
+
+from router.errors import ConfigError
+from router.policy.document import parse
+from router.policy.schema import Id, ObjectiveEntry, Strict, UnitInterval
+
+VERSION = 1
+HEADER = "# Written by `shunt calibrate`: review the diff, and commit it beside the policy file.\n"
+
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class LockedFigure(Strict):
+    """A figure with the bounds of its 95 % interval."""
+
+    value: Finite
+    low: Finite
+    high: Finite
+
+
+class LockedExpectation(Strict):
+    """What the calibrated rule is expected to give on prompts like those it was calibrated on."""
+
+    large_pct: LockedFigure
+    """Percent of the prompts that go to `above`, abstentions that go there included."""
+    abstain_pct: LockedFigure | None = None
+    """Percent of the prompts in the abstain band."""
+    quality: LockedFigure
+    """Share of what `above` alone would score that is kept."""
+    saving_pct: LockedFigure | None = None
+    """Percent of the cost of `above` alone that is saved; absent without prices."""
+    usd_per_1k: LockedFigure | None = None
+    """US dollars for a thousand prompts; absent without prices."""
+
+
+class LockedMap(Strict):
+    """From score to probability (see `classifiers.calibration`), with its error on rows that it had not seen."""
+
+    method: Literal["none", "platt", "isotonic"]
+    slope: Finite | None = None
+    intercept: Finite | None = None
+    knots: dict[str, UnitInterval] | None = None
+    error: UnitInterval
+    """Expected calibration error with the map."""
+    error_before: UnitInterval
+    """The same of the score as it is."""
+
+
+class LockedBand(Strict):
+    """Scores from `start` up to, not including, `stop` are too close to call."""
+
+    start: UnitInterval
+    stop: UnitInterval
+
+
+class LockedArtifact(Strict):
+    """The classifier's artifact, by name and by the sha256 of its arrays."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    sha256: Digest
+
+
+class LockedData(Strict):
+    """The labelled prompts, by number and by the sha256 of what was read."""
+
+    rows: Annotated[int, Field(ge=1)]
+    sha256: Digest
+    source: Literal["file", "ledger"]
+
+
+class LockedTerms(Strict):
+    """What the rule said when it was calibrated; a lock holds for no other."""
+
+    above: Id
+    below: Id
+    abstain_band: Finite | None = None
+    abstain_target: Id | None = None
+
+
+class LockedRule(Strict):
+    """One calibrated rule."""
+
+    threshold: UnitInterval
+    abstain: LockedBand | None = None
+    artifact: LockedArtifact
+    calibration: LockedMap
+    data: LockedData
+    expected: LockedExpectation
+    objective: ObjectiveEntry
+    scores: Annotated[dict[str, UnitInterval], Field(max_length=100)]
+    """Share of the prompts' scores in each bin, by the bin's lower edge: what drift is measured against."""
+    terms: LockedTerms
+
+    @property
+    def usual_scores(self) -> tuple[float, ...]:
+        """The histogram in the order of its bins."""
+        return tuple(self.scores[edge] for edge in sorted(self.scores))
+
+
+class LockFile(Strict):
+    """One shunt.lock: calibrated rules by policy and rule."""
+
+    version: Literal[1]
+    policies: dict[Id, dict[Id, LockedRule]]
+
+
+def lock_path(policy_file: Path) -> Path:
+    """The lock of a policy file: `shunt.lock` beside `shunt.yaml`."""
+    return policy_file.with_suffix(".lock")
+
+
+def read_lock(path: Path) -> LockFile | None:
+    """The lock, or None when there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or is no lock of this version.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or 'cannot be read'}") from None
+    document = parse(raw, str(path))
+    try:
+        return LockFile.model_validate(document.data)
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        place = tuple(found["loc"])
+        where = ".".join(map(str, place)) or "the file"
+        raise ConfigError(
+            f"{path}:{document.line(place)}: not a lock that this version reads ({where}: {found['type']}); "
+            "run `shunt calibrate` again"
+        ) from None
+
+
+def lock_text(lock: LockFile) -> str:
+    """The lock as it is written."""
+    data = lock.model_dump(exclude_none=True, exclude_unset=True)
+    return HEADER + yaml.safe_dump(data, sort_keys=True, default_flow_style=False, allow_unicode=True)
