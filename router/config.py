@@ -32,6 +32,26 @@ class Clocks:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When a target that fails is left alone, and for how long; what each means stands in the policy file's schema."""
+
+    failures: int = 5
+    share: float = 0.5
+    window_s: float = 30.0
+    open_s: float = 5.0
+    max_open_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How many second attempts a target may get: a share of its recent requests, and always a few."""
+
+    share: float = 0.2
+    least: int = 10
+    window_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """USD per token by kind; None is unknown and never counted as zero."""
 
@@ -67,6 +87,8 @@ class ModelConfig:
     context: int
     clocks: Clocks = Clocks()
     retries: int = 1
+    retry_budget: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
     price: Price | None = None
     source: str | None = None
     sha256: str | None = None

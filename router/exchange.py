@@ -162,7 +162,7 @@ class Exchange(Accounted):
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer's events; closing the generator stops the work."""
-        stream = carry_out(self.verdict.decision, self.request, self._runtime.targets, self.trace)
+        stream = carry_out(self.verdict.decision, self.request, self._runtime.fleet, self.trace)
         try:
             async with aclosing(stream):
                 async for event in stream:

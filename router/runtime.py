@@ -14,6 +14,7 @@ from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
+from router.dispatch.fleet import Fleet
 from router.engine.budget import Budget
 from router.errors import RouterError
 from router.ledger.ledger import Ledger
@@ -52,6 +53,7 @@ class Runtime:
         self.targets: Mapping[str, Backend] = {
             name: build(model, config, budget) for name, model in config.models.items()
         }
+        self.fleet = Fleet.fresh(self.targets)
         self.prices = Prices.load(config)
         self.ledger = Ledger(config)
         self.metrics = Metrics(config)
@@ -85,7 +87,7 @@ class Runtime:
         started = time.perf_counter()
         facts = await self._facts(request, headers)
         text, judgement = self._judge(request)
-        decision = policy.decide(self.config, request.model, facts, judgement, self.states())
+        decision = policy.decide(self.config, request.model, facts, judgement, self.fleet.states())
         self.metrics.decided(decision, time.perf_counter() - started)
         return Verdict(decision, facts, text)
 
@@ -121,4 +123,5 @@ class Runtime:
         for name, target in self.targets.items():
             if isinstance(target, LocalBackend):
                 self.metrics.observe_engine(name, target.stats())
+        self.metrics.observe_breakers(self.fleet.health.open_breakers())
         self.metrics.observe_ledger(self.ledger.tally)

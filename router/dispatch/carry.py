@@ -3,14 +3,15 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from router.backends.base import Backend
 from router.chat import ChatRequest, Chunk, Event
 from router.dispatch.clocks import TimedAnswer
-from router.dispatch.retry import Again, MoveOn, Stop, next_step
+from router.dispatch.fleet import Fleet
+from router.dispatch.health import is_blamed
+from router.dispatch.retry import Again, MoveOn, Step, Stop, next_step
 from router.dispatch.trace import Fallback, OpenAttempt, Trace, outcome_of
 from router.errors import NoTargetAvailable, RouterError, StreamInterrupted
 from router.policy.decision import Decision
@@ -30,7 +31,7 @@ class Effects:
 async def carry_out(
     decision: Decision,
     request: ChatRequest,
-    targets: Mapping[str, Backend],
+    fleet: Fleet,
     trace: Trace,
     effects: Effects = Effects(),
 ) -> AsyncGenerator[Event, None]:
@@ -40,10 +41,10 @@ async def carry_out(
     that is not streamed reaches nobody before it is whole, so until then it may be asked for again or elsewhere.
 
     Raises:
-        NoTargetAvailable: no target of the plan is ready.
+        NoTargetAvailable: no target of the plan is ready, or all have been failing and still are.
         RouterError: the last failure, once nothing is left to try.
     """
-    course = _Course([targets[name] for name in decision.targets], trace, effects)
+    course = _Course(decision, fleet, trace, effects)
     while True:
         events = course.attempt(_adapted(request, decision, course.target))
         whole: list[Event] = []
@@ -72,20 +73,19 @@ def _adapted(request: ChatRequest, decision: Decision, target: str) -> ChatReque
 class _Course:
     """Where a request stands in its plan."""
 
-    def __init__(self, plan: list[Backend], trace: Trace, effects: Effects) -> None:
-        self._plan = plan
+    def __init__(self, decision: Decision, fleet: Fleet, trace: Trace, effects: Effects) -> None:
+        self._fleet = fleet
+        self._health = fleet.health
         self._trace = trace
         self._effects = effects
         self._open: OpenAttempt | None = None
-        ready = [at for at, target in enumerate(plan) if target.state().is_ready]
+        self._left = list(decision.targets)
+        self.target = self._left[0]
+        ready = self._ready()
         if not ready:
             raise NoTargetAvailable("No target of the plan is ready.", retry_after_s=NO_TARGET_RETRY_S)
-        self._take(ready[0], "not_ready", since=0)
-
-    @property
-    def target(self) -> str:
-        """The name of the target that is tried now."""
-        return self._plan[self._position].config.name
+        self._is_last_resort = not self._health.admits(ready[0])
+        self._take(ready[0], "shut" if fleet.backends[self.target].state().is_ready else "not_ready")
 
     @property
     def has_begun(self) -> bool:
@@ -94,23 +94,31 @@ class _Course:
 
     async def attempt(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """One attempt at the current target, timed and recorded."""
-        target = self._plan[self._position]
-        clock = self._effects.clock
+        target, clock = self._fleet.backends[self.target], self._effects.clock
         request.bill.usage = None
         answer = target.stream(request)
         timed = TimedAnswer(answer, request, target.config.clocks, self._ends_at)
-        with self._trace.attempt(target.config.name, clock) as self._open:
+        with (
+            self._trace.attempt(self.target, clock) as self._open,
+            self._health.attempt(self.target, is_first=self._tries == 1) as watch,
+        ):
             try:
                 async with aclosing(answer):
                     while (event := await timed.next()) is not None:
                         if self._open.ttft_s is None and isinstance(event, Chunk):
-                            self._open.ttft_s = clock() - self._open.started
-                            self._trace.served_by = target.config.name
+                            self._begin(self._open, request)
+                            watch.begun()
                         yield event
             except RouterError as error:
                 raise self._seen_by_client(error) from error
             finally:
                 timed.stop()
+
+    def _begin(self, attempt: OpenAttempt, request: ChatRequest) -> None:
+        attempt.ttft_s = self._effects.clock() - attempt.started
+        self._trace.served_by = self.target
+        if request.stream:
+            self._health.first_token(self.target, attempt.ttft_s)
 
     def _seen_by_client(self, error: RouterError) -> RouterError:
         if not self.has_begun or isinstance(error, StreamInterrupted):
@@ -122,22 +130,45 @@ class _Course:
 
         Raises:
             RouterError: `error` itself, when it is the answer.
+            NoTargetAvailable: every target was shut, and asking one all the same was in vain.
         """
-        rest = [at for at in range(self._position + 1, len(self._plan)) if self._plan[at].state().is_ready]
-        here = self._plan[self._position].config
-        match next_step(error, self._tries, here, [self._plan[at].config for at in rest]):
+        rest = self._ready()
+        match self._step(error, rest):
             case Again(least_s, spread_s):
                 self._tries += 1
                 await self._effects.sleep(least_s + spread_s * self._effects.draw())
             case MoveOn(position):
-                self._take(rest[position], outcome_of(error), since=self._position)
+                self._take(rest[position], outcome_of(error))
             case Stop():
-                raise error
+                raise self._final(error) from error
 
-    def _take(self, position: int, reason: str, *, since: int) -> None:
-        if position != since:
-            names = [self._plan[at].config.name for at in (since, position)]
-            self._trace.fallbacks.append(Fallback(names[0], names[1], reason))
-        self._position = position
+    def _step(self, error: RouterError, rest: list[str]) -> Step:
+        here = self._fleet.backends[self.target].config
+        others = [self._fleet.backends[name].config for name in rest]
+        step = next_step(error, self._tries, here, others)
+        if isinstance(step, Again) and (self._health.is_open(self.target) or not self._health.may_retry(self.target)):
+            return next_step(error, here.retries + 1, here, others)
+        return step
+
+    def _final(self, error: RouterError) -> RouterError:
+        if not (self._is_last_resort and is_blamed(error)):
+            return error
+        wait_s = self._health.wait_s(self.target)
+        return NoTargetAvailable("Every target has been failing, and still is.", retry_after_s=wait_s)
+
+    def _ready(self) -> list[str]:
+        """What can be asked next, in the plan's order, those that are shut last: with nobody else left they are asked.
+
+        A target that was passed over because it was shut stays; one that was asked does not.
+        """
+        ready = [name for name in self._left if self._fleet.backends[name].state().is_ready]
+        return sorted(ready, key=lambda name: not self._health.admits(name))
+
+    def _take(self, target: str, reason: str) -> None:
+        if target != self.target:
+            self._trace.fallbacks.append(Fallback(self.target, target, reason))
+        self.target = target
+        self._left.remove(target)
         self._tries = 1
-        self._ends_at = asyncio.get_running_loop().time() + self._plan[position].config.clocks.total_s
+        total_s = self._fleet.backends[target].config.clocks.total_s
+        self._ends_at = asyncio.get_running_loop().time() + total_s

@@ -51,7 +51,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """One target took over from another; `reason` is the outcome that ended the first, or `not_ready`."""
+    """One target took over from another.
+
+    `reason` is the outcome that ended the first, or `not_ready` or `shut` when it was not even asked.
+    """
 
     source: str
     to: str

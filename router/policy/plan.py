@@ -5,7 +5,7 @@
 2. Guards bar targets. If `wanted` is barred, the request starts at the next tier up that is not, or else the next one
    down, or else the first of `on_failure`.
 3. The start and then `on_failure` make the plan; what is barred, down or missing is left out, what is still loading
-   comes last. Only targets that the policy names are ever used. A model asked for by name has no other target.
+   and then what keeps failing (`shut`) comes last. Only targets that the policy names are ever used. A model asked for by name has no other target.
 """
 
 import math
@@ -21,6 +21,7 @@ from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
 
 RETRY_AFTER_S = 5.0
 UNUSABLE = frozenset({"down", "missing"})
+LAST = {"loading": 1, "shut": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,9 @@ class _Field:
         return (choice.wanted, *(tier for tier in nearest if tier in choice.reach), *choice.on_failure)
 
     def usable(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The plan: each name once, none that is barred, down or missing, those that are still loading last."""
-        states = self.states
+        """The plan: each name once, none that is barred, down or missing; what fails or still loads comes last."""
         allowed = [name for name in dict.fromkeys(names) if not self._is_out(name)]
-        return tuple(sorted(allowed, key=lambda name: states.get(name) == "loading"))
+        return tuple(sorted(allowed, key=lambda name: LAST.get(self.states.get(name, "ready"), 0)))
 
     def reason(self, start: str, target: str) -> str:
         """Why `target` answers. A tier that is not configured is told on every answer, so that nobody overlooks it."""
@@ -104,7 +104,9 @@ def decide(
     judgement: JudgementLike | None,
     states: Mapping[str, str],
 ) -> Decision:
-    """Decide which targets may answer, in order; `states` maps a target to ready, loading, down or missing.
+    """Decide which targets may answer, in order.
+
+    `states` maps a target to ready, unloaded, loading, shut (left alone because it keeps failing), down or missing.
 
     Raises:
         ModelNotFound: nothing is called `request_model`.

@@ -18,6 +18,7 @@ from router.policy.schema import (
     ServerEntry,
     Strict,
     TestEntry,
+    UnitInterval,
 )
 
 Template: TypeAlias = Literal["alpaca", "chatml", "gemma", "llama-2", "llama-3", "mistral", "phi-3", "zephyr"]
@@ -34,6 +35,32 @@ class ClockEntry(Strict):
     """Between two pieces of a stream."""
     total_s: Seconds = 600.0
     """For the whole answer."""
+
+
+class BreakerEntry(Strict):
+    """When a target that fails is left alone; the last one that is left is always asked."""
+
+    failures: Annotated[int, Field(ge=1, le=100)] = 5
+    """Failures within the window that open it, if they are also the share below."""
+    share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.5
+    """Part of the recent requests that must have failed."""
+    window_s: Seconds = 30.0
+    """How long a failure counts."""
+    open_s: Seconds = 5.0
+    """How long the target is left alone before one request tries it; doubled each time that one fails."""
+    max_open_s: Seconds = 60.0
+    """The longest that the doubling comes to, and the longest Retry-After that is heeded."""
+
+
+class RetryBudgetEntry(Strict):
+    """How many second attempts a target may get, so that retries do not bury one that is ailing."""
+
+    share: UnitInterval = 0.2
+    """Retries as a part of the target's recent requests."""
+    least: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """Retries within the window that are allowed however few requests there are."""
+    window_s: Seconds = 10.0
+    """What counts as recent."""
 
 
 class PriceEntry(Strict):
@@ -60,6 +87,10 @@ class CommonEntry(Strict):
     """How long to wait for it."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
     """Attempts on the same target after the first, before its first byte."""
+    retry_budget: RetryBudgetEntry = RetryBudgetEntry()
+    """How many of all its requests may be such second attempts."""
+    breaker: BreakerEntry = BreakerEntry()
+    """When it is left alone because it keeps failing."""
     price: PriceEntry | None = None
     """Overrides the price map."""
     forward_fields: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = Field(default=[])

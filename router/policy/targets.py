@@ -4,7 +4,7 @@ import re
 from dataclasses import fields, replace
 from pathlib import Path
 
-from router.config import Clocks, EngineOptions, ModelConfig, Price
+from router.config import BreakerSettings, Clocks, EngineOptions, ModelConfig, Price, RetrySettings
 from router.policy.environment import BUILTIN_MODEL, NO_SMALL_MODEL, Environment, large_model
 from router.policy.problem import Place, Problems, shown
 from router.policy.schema_models import AutoEntry, CommonEntry, LiteLLMEntry, LocalEntry, ModelEntry, OpenAIEntry
@@ -110,6 +110,8 @@ def _base(name: str, entry: CommonEntry) -> ModelConfig:
         context=entry.context or (0 if is_local else REMOTE_CONTEXT),
         clocks=Clocks(**entry.clocks.model_dump()),
         retries=entry.retries,
+        retry_budget=RetrySettings(**entry.retry_budget.model_dump()),
+        breaker=BreakerSettings(**entry.breaker.model_dump()),
         price=_price(entry),
         forward_fields=tuple(entry.forward_fields),
     )

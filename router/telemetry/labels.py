@@ -59,7 +59,7 @@ def words_of(literal: object) -> Labels:
 
 OUTCOMES = words_of(AttemptOutcome)
 ENDS = words_of(End)
-FALLBACK_REASONS = OUTCOMES | {"not_ready"}
+FALLBACK_REASONS = OUTCOMES | {"not_ready", "shut"}
 
 
 def targets(config: Config) -> Labels:

@@ -77,6 +77,9 @@ class Metrics:
             "shunt_streams_total", "Streams that began, by how they ended.", {"target": targets, "end": labels.ENDS}
         )
         self._inflight = Gauge("shunt_inflight", "Accepted requests under way.", registry=self.registry)
+        self._breaker_open = self._gauge(
+            "shunt_breaker_open", "1 while a target is left alone because it keeps failing.", {"target": targets}
+        )
 
     def _declare_decisions(self, config: Config) -> None:
         self._decisions = self._counter(
@@ -144,6 +147,9 @@ class Metrics:
     def _counter(self, name: str, words: str, allowed: Mapping[str, labels.Labels]) -> Family[Counter]:
         return Family(Counter(name, words, allowed, registry=self.registry), allowed.values())
 
+    def _gauge(self, name: str, words: str, allowed: Mapping[str, labels.Labels]) -> Family[Gauge]:
+        return Family(Gauge(name, words, allowed, registry=self.registry), allowed.values())
+
     def _histogram(
         self, name: str, words: str, buckets: tuple[float, ...], allowed: Mapping[str, labels.Labels]
     ) -> Family[Histogram]:
@@ -205,6 +211,11 @@ class Metrics:
     def observe_engine(self, target: str, stats: EngineStats) -> None:
         """How busy the engine of a local target is now."""
         self._engines.stats[target] = stats
+
+    def observe_breakers(self, open_breakers: Mapping[str, bool]) -> None:
+        """Which breakers are not closed now."""
+        for target, is_open in open_breakers.items():
+            self._breaker_open(target).set(is_open)
 
     def observe_ledger(self, tally: Tally) -> None:
         """What has become of the usage records up to now."""

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 POLICY = """
 version: 1
 models:
-  large: {{backend: openai, base_url: "{large}", model: big-1, can: [chat, json], context: 4000}}
+  large: {{backend: openai, base_url: "{large}", model: big-1, can: [chat, json], context: 4000,
+    breaker: {{failures: 100}}}}
   twin: {{backend: openai, base_url: "{large}", model: big-2, context: 100000, retries: 0}}
 tiers: [large, twin]
 aliases: {{"gpt-*": auto, plain: large}}

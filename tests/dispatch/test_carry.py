@@ -9,6 +9,7 @@ import pytest
 
 from router.chat import Chunk, Confidence, Event, Usage
 from router.dispatch.carry import Effects, carry_out
+from router.dispatch.fleet import Fleet
 from router.dispatch.trace import Fallback, Trace
 from router.errors import (
     ContextLengthExceeded,
@@ -53,7 +54,7 @@ class Run:
         decision = Decision("auto", "rule", names[0], names, "rule")
         effects = Effects(sleep=self.waits.sleep, draw=lambda: 0.5)
         by_name = {target.config.name: target for target in targets}
-        self.events = carry_out(decision, chat(stream=stream), by_name, self.trace, effects)
+        self.events = carry_out(decision, chat(stream=stream), Fleet.fresh(by_name), self.trace, effects)
         self.seen: list[Event] = []
 
     async def answer(self) -> list[Event]:
@@ -90,7 +91,7 @@ async def test_the_trace_times_the_attempt() -> None:
     trace = Trace()
     decision = Decision("auto", "rule", "a", ("a",), "rule")
     effects = Effects(clock=lambda: next(ticks))
-    events = carry_out(decision, chat(stream=True), {"a": FakeTarget("a", GOOD)}, trace, effects)
+    events = carry_out(decision, chat(stream=True), Fleet.fresh({"a": FakeTarget("a", GOOD)}), trace, effects)
     assert GOOD == [event async for event in events]
     assert (1.5, 4.0) == (trace.attempts[0].ttft_s, trace.attempts[0].latency_s)
 
@@ -308,7 +309,7 @@ async def test_row_31_leaving_during_the_back_off() -> None:
         await never()
 
     decision = Decision("auto", "rule", "first", ("first",), "rule")
-    events = carry_out(decision, chat(), {"first": first}, trace, Effects(sleep=wait_for_ever))
+    events = carry_out(decision, chat(), Fleet.fresh({"first": first}), trace, Effects(sleep=wait_for_ever))
     task = asyncio.ensure_future(anext(events))
     await waiting.wait()
     task.cancel()

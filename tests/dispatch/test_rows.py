@@ -10,6 +10,7 @@ import pytest
 from router.backends.direct import DirectBackend
 from router.chat import Event
 from router.dispatch.carry import Effects, carry_out
+from router.dispatch.fleet import Fleet
 from router.dispatch.framing import ChatFrames
 from router.dispatch.trace import Trace
 from router.errors import RouterError, StreamInterrupted
@@ -35,11 +36,15 @@ class Pair:
     backends: dict[str, DirectBackend]
     trace: Trace = field(default_factory=Trace)
     seen: list[Event] = field(default_factory=list)
+    fleet: Fleet = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fleet = Fleet.fresh(self.backends)
 
     async def ask(self, *plan: str, stream: bool = True) -> None:
         names = plan or ("first", "second")
         decision = Decision("auto", "rule", names[0], names, "rule")
-        events = carry_out(decision, chat(stream=stream), self.backends, self.trace, Effects(sleep=at_once))
+        events = carry_out(decision, chat(stream=stream), self.fleet, self.trace, Effects(sleep=at_once))
         async with aclosing(events):
             async for event in events:
                 self.seen.append(event)
@@ -245,3 +250,25 @@ async def test_many_at_once_share_nothing(pair: Pair) -> None:
     await pair.backends["first"].close()
     while pair.first.open_connections:
         await asyncio.sleep(0)
+
+
+async def test_row_40_a_flapping_target(pair: Pair) -> None:
+    """With a target that fails every other request, all 200 are answered, and its breaker opens on the way."""
+    pair.first.script += [faults.status(500), faults.texts(["ok"]), faults.status(500), faults.status(500)] * 100
+    opened = False
+    for _ in range(200):
+        await pair.ask(stream=False)
+        opened = opened or pair.fleet.health.is_open("first")
+    assert (True, 200) == (opened, sum(outcome.endswith(":ok") for outcome in pair.trace.summary()))
+
+
+async def test_row_41_both_dead(pair: Pair) -> None:
+    """Once both breakers are open a dead pair is told within 50 ms, with Retry-After."""
+    await pair.first.refuse()
+    await pair.second.refuse()
+    for _ in range(5):
+        await pair.fail()
+    started = asyncio.get_running_loop().time()
+    error = await pair.fail()
+    assert (503, "no_target_available", True) == (error.status, error.code, error.retry_after_s > 0)
+    assert 0.05 > asyncio.get_running_loop().time() - started

@@ -66,7 +66,7 @@ requests = st.builds(
     side_call=st.sampled_from([None, "title"]),
 )
 asked = st.sampled_from(["auto", "x-1", "y", "a", "b", "unknown"])
-states = st.dictionaries(names, st.sampled_from(["ready", "loading", "down", "missing"]))
+states = st.dictionaries(names, st.sampled_from(["ready", "unloaded", "loading", "shut", "down", "missing"]))
 
 
 def may_have(config: Config, target: str, request: Facts, judgement: Judged | None) -> bool:

@@ -251,3 +251,10 @@ def test_a_literal_yields_its_words():
     from router.dispatch.trace import End
 
     assert words_of(End) >= {"done", "client_gone", "truncated", "idle_timeout"}
+
+
+def test_breakers_are_shown(metrics: Metrics):
+    """1 while a breaker is not closed, 0 otherwise."""
+    metrics.observe_breakers({"small": False, "large": True})
+    found = [value(metrics, "shunt_breaker_open", target=name) for name in ("small", "large")]
+    assert found == [0.0, 1.0]
