@@ -1,8 +1,10 @@
 """The local backend: a chat request answered by a real child, and every way it can fail to be."""
 
 import asyncio
+import gc
 import os
 import signal
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -215,6 +217,36 @@ async def test_confidence_comes_at_the_marks_that_are_asked_for(tiny: Path, tmp_
                 if len(heard) >= event.tokens:
                     assert event.mean_logprob == pytest.approx(mean, abs=1e-4)
         assert [16] == [event.tokens for event in events if event is figures[16]]
+
+
+async def test_the_parents_memory_does_not_grow(tiny: Path, tmp_path: Path) -> None:
+    """Hundreds of answers, whole, cancelled and refused, leave nothing behind in this process."""
+
+    async def work(rounds: int) -> None:
+        for number in range(rounds):
+            await _answer(backend, _ask(str(number), 4, logprobs=True, top_logprobs=3))
+            stream = backend.stream(_ask("leave", None))
+            await anext(stream)
+            await stream.aclose()
+            with pytest.raises(BadRequest):
+                await _answer(backend, _ask(logit_bias={"99999": 1}))
+
+    async with _serving(_model(tiny), tmp_path) as backend:
+        await work(20)
+        tracemalloc.start()
+        try:
+            await work(5)
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            await work(60)
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert after - before < 100_000
+        client = backend.supervisor.client
+        assert client is not None
+        assert client.open_streams == 0
 
 
 async def test_killed_child_interrupts_and_comes_back(tiny: Path, tmp_path: Path) -> None:
