@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
-    "", "serve", "engine", "ask", "route", "score", "usage", "init",
+    "", "serve", "engine", "ask", "route", "score", "usage", "calibrate", "train", "evaluate", "init",
     "policy check", "policy test", "policy schema", "models list", "models pull", "models show", "models rm",
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from router.engine.commands import app as models_app
 from router.errors import ConfigError, RouterError
 from router.ledger.commands import usage
 from router.policy.commands import app as policy_app
+from router.quality.commands import calibrate, evaluate, train
 
 app = typer.Typer(
     name="shunt",
@@ -92,11 +93,19 @@ def route(
 
 
 @app.command(rich_help_panel="Understand")
-def score() -> None:
+def score(
+    artifact: Annotated[
+        Path | None, typer.Option(envvar="SHUNT_ARTIFACT", help="The classifier's folder; default: the one that ships.")
+    ] = None,
+) -> None:
     """Read {"prompt": ...} lines and write a {"score": ..., "task": ...} line for each; higher needs the large model."""
     import classifiers
 
-    for line in classifiers.score_lines(sys.stdin, classifiers.load()):
+    try:
+        classifier = classifiers.load(artifact)
+    except classifiers.ArtifactError as error:
+        raise ConfigError(str(error)) from error
+    for line in classifiers.score_lines(sys.stdin, classifier):
         sys.stdout.write(line + "\n")
 
 
@@ -117,6 +126,8 @@ def init(
 app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
 app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
+for verb in (calibrate, train, evaluate):
+    app.command(rich_help_panel="Improve")(verb)
 
 
 def _show_version(value: bool) -> None:

@@ -17,6 +17,7 @@ from router.policy.environment import Environment
 from router.policy.lint import Bench, check_names
 from router.policy.problem import Problem, Problems
 from router.policy.reachability import check_reach
+from router.policy.schema_models import PolicyFile
 from router.policy.targets import Targets
 
 DEFAULT_FILE = Path(__file__).with_name("default.yaml")
@@ -47,6 +48,23 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, l
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or 'cannot be read'}; `shunt init` writes a new file") from None
     return compiled(parse(raw, str(file)), Source(found, environ, locked))
+
+
+def read_file(path: Path) -> PolicyFile:
+    """The file as it is written, for who needs the words and not their meaning.
+
+    Raises:
+        ConfigError: it cannot be read, or is not valid.
+    """
+    try:
+        document = parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or 'cannot be read'}") from None
+    problems = Problems()
+    reading = read(document, problems)
+    if problems or reading is None:
+        raise ConfigError(*document.report(problems))
+    return reading.file
 
 
 def find(path: Path | None = None) -> Path | None:

@@ -6,11 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 import yaml
 from pydantic import Field, ValidationError
 
+from classifiers.drift import BINS
 from router.errors import ConfigError
 from router.policy.document import parse
 from router.policy.schema import Id, ObjectiveEntry, Strict, UnitInterval
 
-VERSION = 1
 HEADER = "# Written by `shunt calibrate`: review the diff, and commit it beside the policy file.\n"
 
 Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
@@ -95,13 +95,13 @@ class LockedRule(Strict):
     expected: LockedExpectation
     objective: ObjectiveEntry
     scores: Annotated[dict[str, UnitInterval], Field(max_length=100)]
-    """Share of the prompts' scores in each bin, by the bin's lower edge: what drift is measured against."""
+    """Share of the prompts' scores in each bin that has some, by its lower edge: what drift is measured against."""
     terms: LockedTerms
 
     @property
     def usual_scores(self) -> tuple[float, ...]:
-        """The histogram in the order of its bins."""
-        return tuple(self.scores[edge] for edge in sorted(self.scores))
+        """The histogram with its empty bins."""
+        return tuple(self.scores.get(edge_of(number), 0.0) for number in range(BINS))
 
 
 class LockFile(Strict):
@@ -109,6 +109,11 @@ class LockFile(Strict):
 
     version: Literal[1]
     policies: dict[Id, dict[Id, LockedRule]]
+
+
+def edge_of(number: int) -> str:
+    """The lower edge of a bin of the histogram, as the lock names it."""
+    return f"{number / BINS:.2f}"
 
 
 def lock_path(policy_file: Path) -> Path:

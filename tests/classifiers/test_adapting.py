@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from classifiers import load
-from classifiers.adapting import Adapted, adapt, split
+from classifiers.adapting import Adapted, Comparison, adapt, split
 from classifiers.artifact import PIPELINES, SHIPPED, read_manifest
+from classifiers.bootstrap import Interval
 from classifiers.drift import BINS
 from classifiers.outcomes import DataError, Outcome
 from classifiers.storing import StoreError, store, write_file
@@ -50,6 +51,25 @@ def test_noise_does_not_replace_anything():
     comparison = adapt(SHIPPED, noise).comparison
     assert comparison.apgr_difference.low < 0.05
     assert comparison.apgr[1].value < 0.6
+
+
+@pytest.mark.parametrize(
+    ("apgr", "loss", "fault"),
+    [
+        ((0.05, 0.01, 0.09), (0.0, -0.1, 0.1), None),
+        ((-0.01, -0.05, 0.03), (-0.2, -0.3, -0.1), None),
+        ((-0.05, -0.09, -0.01), (-0.2, -0.3, -0.1), "ranks the held-out prompts worse"),
+        ((0.05, 0.01, 0.09), (0.2, 0.1, 0.3), "fit the held-out prompts worse"),
+        ((0.0, -0.05, 0.05), (0.0, -0.1, 0.1), "no better"),
+    ],
+)
+def test_worse_and_no_better_are_refused(
+    apgr: tuple[float, float, float], loss: tuple[float, float, float], fault: str | None
+):
+    """Worse beyond doubt in either respect is refused, and so is better in none."""
+    any_ = Interval(0.5, 0.4, 0.6)
+    found = Comparison(100, (any_, any_), (any_, any_), Interval(*apgr), Interval(*loss)).fault
+    assert fault in found if fault else found is None
 
 
 def test_a_repeated_prompt_is_never_on_both_sides():

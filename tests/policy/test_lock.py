@@ -67,7 +67,7 @@ def test_a_lock_that_fits_gives_threshold_band_and_usual_scores(tmp_path: Path):
     """What was calibrated is what decides, and drift is measured against the prompts it was calibrated on."""
     config = load(write(tmp_path, {"learned": locked()}), {})
     assert (learned(config).threshold, learned(config).abstain) == (0.41, Abstain(0.37, 0.44, "large"))
-    assert (learned(config).is_locked, config.usual_scores) == (True, (0.75, 0.25))
+    assert (learned(config).is_locked, config.usual_scores) == (True, (0.75, 0.25, *[0.0] * 18))
 
 
 def test_without_a_lock_the_files_threshold_holds_and_then_the_artifacts(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""What the classifier is worth on the user's own prompts: calibrate, train, evaluate."""

@@ -1,0 +1,151 @@
+"""`shunt calibrate | train | evaluate`: the classifier on the user's own prompts."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from router.errors import ConfigError
+
+if TYPE_CHECKING:
+    from classifiers.outcomes import Outcome
+    from router.config import Config
+
+ConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="The policy file, as for `shunt serve`.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="JSON lines: prompt (or messages), small and large (scores from 0 to 1); also task, language, costs."
+    ),
+]
+FromLedger = Annotated[
+    bool, typer.Option("--from-ledger", help="Take who answered, and at what cost, from the ledger; needs --prompts.")
+]
+Prompts = Annotated[
+    Path | None,
+    typer.Option(help="JSON lines: request_id, prompt (or messages), rating from 0 to 1. The ledger keeps no prompts."),
+]
+
+
+def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
+    data: Data = None,
+    from_ledger: FromLedger = False,
+    prompts: Prompts = None,
+    policy: Annotated[str, typer.Option(help="The policy whose rule is calibrated.")] = "auto",
+    objective: Annotated[
+        str | None, typer.Option(help="max_large_pct=25, min_quality=0.95 or max_usd_per_1k=0.40; default: the rule's.")
+    ] = None,
+    config: ConfigPath = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be locked, and write nothing.")] = False,
+) -> None:
+    """Find the threshold that meets an objective on labelled prompts, and write it to shunt.lock."""
+    # Help must not wait for scikit-learn.
+    from router.quality.calibrate import calibrate_rule, objective_of, open_desk, write_lock  # noqa: PLC0415
+    from router.quality.views import show_outlook  # noqa: PLC0415
+
+    desk = open_desk(config, policy, os.environ)
+    wanted = objective_of(desk, objective)
+    rows, source = _rows(desk.config, desk.targets[0], data, prompts if from_ledger else None, from_ledger=from_ledger)
+    outlook, lock = calibrate_rule(desk, wanted, rows, source)
+    console = Console()
+    show_outlook(outlook, console)
+    written = "nothing was written" if dry_run else f"wrote {write_lock(desk, lock)}; review it with git diff"
+    console.print(written, highlight=False, soft_wrap=True)
+
+
+def train(
+    data: Data = None,
+    from_ledger: FromLedger = False,
+    prompts: Prompts = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the artifact goes; default: `artifact` in the state folder.")
+    ] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Teach the classifier your own prompts; the artifact is replaced only by a better one."""
+    from classifiers.adapting import STEPS, adapt  # noqa: PLC0415
+    from classifiers.artifact import SHIPPED, ArtifactError  # noqa: PLC0415
+    from classifiers.storing import StoreError, store  # noqa: PLC0415
+    from router import policy  # noqa: PLC0415
+    from router.quality.views import show_comparison  # noqa: PLC0415
+
+    found = policy.load(config, locked=False)
+    rows, _ = _rows(found, found.tiers[0], data, prompts if from_ledger else None, from_ledger=from_ledger)
+    place = out or found.state_dir / "artifact"
+    try:
+        with _progress(STEPS) as step:
+            adapted = adapt((found.artifact or SHIPPED).resolve(), rows, step)
+        show_comparison(adapted.comparison, Console())
+        if adapted.comparison.fault:
+            raise ConfigError(f"not replaced: {adapted.comparison.fault}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        store(place, adapted.contents, adapted.manifest)
+    except (ArtifactError, StoreError, OSError) as error:
+        raise ConfigError(str(error)) from error
+    name = adapted.manifest["artifact"]
+    hint = "" if found.artifact == place else f"\nTo use it: `artifact: {place}` in the policy file, or SHUNT_ARTIFACT."
+    Console().print(
+        f"{name} -> {place}{hint}\nThen run `shunt calibrate` again.", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def evaluate(
+    data: Data = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curve to this PNG (needs matplotlib).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigPath = None,
+) -> None:
+    """Measure the classifier on labelled prompts: APGR, CPT, the curve, by task and by language, beside prompt length."""
+    from classifiers.measuring import measure  # noqa: PLC0415
+    from router import policy  # noqa: PLC0415
+    from router.ledger.prices import Prices  # noqa: PLC0415
+    from router.policy.artifact import load_classifier  # noqa: PLC0415
+    from router.quality import views  # noqa: PLC0415
+    from router.quality.costs import priced  # noqa: PLC0415
+    from router.quality.curve import draw  # noqa: PLC0415
+
+    found = policy.load(config)
+    rows, _ = _rows(found, found.tiers[0], data, None, from_ledger=False)
+    rows = priced(rows, Prices.load(found), found.tiers[0], found.tiers[-1])
+    classifier = load_classifier(found)
+    judged = [classifier.judge(row.prompt) for row in rows]
+    report = measure(rows, [judgement.score for judgement in judged], [judgement.task for judgement in judged])
+    if plot is not None:
+        draw(report, plot)
+    if as_json:
+        typer.echo(views.as_json(report))
+    else:
+        views.show_report(report, Console())
+
+
+def _rows(
+    config: "Config", small: str, data: Path | None, prompts: Path | None, *, from_ledger: bool
+) -> "tuple[list[Outcome], Literal['file', 'ledger']]":
+    from classifiers.outcomes import read_outcomes  # noqa: PLC0415
+    from router.quality.history import NO_PROMPTS, read_history  # noqa: PLC0415
+
+    if from_ledger:
+        if data is not None:
+            raise ConfigError("--data and --from-ledger: keep one")
+        if prompts is None:
+            raise ConfigError(NO_PROMPTS)
+        history = read_history(config.state_dir, prompts, small)
+        note = f"{len(history.rows)} rows; {history.unknown} not in the ledger, {history.silent} say nothing of {small}"
+        Console(stderr=True).print(note, highlight=False, markup=False)
+        return list(history.rows), "ledger"
+    if data is None:
+        raise ConfigError("give --data FILE: JSON lines with prompt, small and large")
+    return read_outcomes(data), "file"
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("training", total=steps)
+        yield lambda note: bar.update(task, advance=1, description=note)
