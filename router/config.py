@@ -204,12 +204,22 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Spill:
+    """While a request would wait longer than `queue_ms` for `source`, and longer than `to` takes to begin, `to` answers."""
+
+    source: str
+    to: str
+    queue_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """Where to start (`select`, first match wins) and what to try next (`on_failure`)."""
+    """Where to start (`select`, first match wins), what relieves a busy target, what to try next (`on_failure`)."""
 
     name: str
     select: tuple[Rule, ...]
     on_failure: tuple[str, ...] = ()
+    spill: Spill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +238,7 @@ class PolicyTest:
     needs: frozenset[str] = frozenset()
     prompt_tokens: int | None = None
     side_call: str | None = None
+    queue_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

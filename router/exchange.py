@@ -133,11 +133,19 @@ class Accounted:
         decision = self.verdict.decision
         return decision.reason if self.target == decision.target else f"{decision.target}_failed"
 
+    def _is_degraded(self) -> bool:
+        """True when a lower tier answers for want of the one that was due; a guard that bars a tier degrades nothing."""
+        tiers, due = self._runtime.config.tiers, self.verdict.decision.due
+        return due in tiers and self.target in tiers and tiers.index(self.target) < tiers.index(due)
+
     def _write_headers(self) -> None:
         decision, headers = self.verdict.decision, self._headers
         headers["x-shunt-model"] = self.answering
         headers["x-shunt-rule"] = decision.rule
         headers["x-shunt-reason"] = self._reason()
+        headers.pop("x-shunt-degraded", None)
+        if self._is_degraded():
+            headers["x-shunt-degraded"] = decision.due or decision.wanted
         if decision.score is not None:
             headers["x-shunt-score"] = f"{decision.score:.4f}"
         record = self.record

@@ -20,7 +20,7 @@ from router.errors import RouterError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
 from router.policy.artifact import load_classifier
-from router.policy.decision import Decision, Facts
+from router.policy.decision import Decision, Facts, Load
 from router.policy.facts import facts_of, needs_count
 from router.telemetry import log
 from router.telemetry.metrics import Metrics
@@ -85,11 +85,17 @@ class Runtime:
             RouterError: no target may or can take it; the error says why.
         """
         started = time.perf_counter()
-        facts = await self._facts(request, headers)
+        facts = (await self._facts(request, headers)).under(self._load())
         text, judgement = self._judge(request)
         decision = policy.decide(self.config, request.model, facts, judgement, self.fleet.states())
         self.metrics.decided(decision, time.perf_counter() - started)
         return Verdict(decision, facts, text)
+
+    def _load(self) -> Load:
+        queues = {
+            name: target.stats().wait_ms for name, target in self.targets.items() if isinstance(target, LocalBackend)
+        }
+        return Load(queues, self.fleet.health.first_ms())
 
     def _judge(self, request: ChatRequest) -> tuple[str, Judgement | None]:
         if not policy.needs_score(self.config, request.model):

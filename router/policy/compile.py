@@ -5,12 +5,12 @@ from pathlib import Path
 
 import platformdirs
 
-from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig
+from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig, Spill
 from router.policy.calibrated import Calibrations
 from router.policy.conditions import compiled, lowered
 from router.policy.document import Document
 from router.policy.environment import Environment
-from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, TestEntry
+from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, SpillEntry, TestEntry
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
@@ -65,7 +65,11 @@ def artifact_of(written: str | None, folder: Path, environment: Environment) -> 
 def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Calibrations) -> Policy:
     """One policy; a score rule without `below` or `above` takes the lowest and the highest tier."""
     rules = tuple(_rule(name, rule, tiers, calibrations) for rule in entry.select)
-    return Policy(name=name, select=rules, on_failure=tuple(entry.on_failure))
+    return Policy(name=name, select=rules, on_failure=tuple(entry.on_failure), spill=_spill(entry.spill))
+
+
+def _spill(entry: SpillEntry | None) -> Spill | None:
+    return None if entry is None else Spill(entry.from_, entry.to, entry.when.queue_ms.gt)
 
 
 def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibrations) -> Rule:
@@ -105,6 +109,7 @@ def _test(entry: TestEntry, line: int) -> PolicyTest:
         needs=frozenset(entry.needs),
         prompt_tokens=entry.prompt_tokens,
         side_call=entry.side_call,
+        queue_ms=entry.queue_ms,
     )
 
 

@@ -8,7 +8,7 @@ from router.chat import ChatRequest
 from router.config import Config, PolicyTest
 from router.errors import RouterError
 from router.policy.conditions import JudgementLike
-from router.policy.decision import Decision, Facts
+from router.policy.decision import Decision, Facts, Load
 from router.policy.facts import facts_of
 from router.policy.plan import decide, needs_score
 
@@ -77,6 +77,7 @@ def _facts(test: PolicyTest) -> Facts:
         needs=facts.needs | test.needs,
         prompt_tokens=facts.prompt_tokens if test.prompt_tokens is None else test.prompt_tokens,
         side_call=test.side_call or facts.side_call,
+        load=Load(test.queue_ms),
     )
 
 

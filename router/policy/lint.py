@@ -8,9 +8,10 @@ from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
-from router.policy.schema import GuardEntry, RuleEntry, TestEntry
+from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry
 from router.policy.schema_models import PolicyFile
 
+WITH_A_QUEUE = frozenset({"llama.cpp", "none"})  # none: a local model that this machine has no file for
 RESERVED_GUARDS = frozenset({"down", "missing"})  # a decision uses these words for health
 
 
@@ -119,8 +120,21 @@ def _check_policy(bench: Bench, name: str) -> None:
     bench.unique(entry.on_failure, "target", (*place, "on_failure"))
     for index, target in enumerate(entry.on_failure):
         bench.target(target, (*place, "on_failure", index))
+    if entry.spill is not None:
+        _check_spill(bench, entry.spill, (*place, "spill"))
     for index, rule in enumerate(entry.select):
         _check_rule(bench, rule, (*place, "select", index))
+
+
+def _check_spill(bench: Bench, spill: SpillEntry, place: Place) -> None:
+    bench.target(spill.from_, (*place, "from"))
+    bench.target(spill.to, (*place, "to"))
+    source = bench.models.get(spill.from_)
+    if source is not None and source.backend not in WITH_A_QUEUE:
+        fault = f"model {shown(spill.from_)} has no queue that could be seen: only a llama.cpp model can spill"
+        bench.problems.note((*place, "from"), fault)
+    if spill.from_ == spill.to:
+        bench.problems.note((*place, "to"), f"{shown(spill.to)} spills into itself")
 
 
 def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
@@ -159,6 +173,8 @@ def _check_test(bench: Bench, test: TestEntry, place: Place) -> None:
     expect = test.expect
     for index, name in enumerate(test.down):
         bench.known(name, bench.models, "model", (*place, "down", index))
+    for name in test.queue_ms:
+        bench.known(name, bench.models, "model", (*place, "queue_ms", name))
     bench.known(expect.target, bench.models, "model", (*place, "expect", "target"))
     bench.zone(expect.zone, (*place, "expect", "zone"))
     if not expect.model_fields_set:

@@ -4,8 +4,10 @@
    rule that does not need it decides, otherwise the highest tier that the policy names.
 2. Guards bar targets. If `wanted` is barred, the request starts at the next tier up that is not, or else the next one
    down, or else the first of `on_failure`.
-3. The start and then `on_failure` make the plan; what is barred, down or missing is left out, what is still loading
-   and then what keeps failing (`shut`) comes last. Only targets that the policy names are ever used. A model asked for by name has no other target.
+3. While the start is a local model that is too busy, `spill` may put another target before it.
+4. The start and then `on_failure` make the plan; what is barred, down or missing is left out, what is still loading
+   and then what keeps failing (`shut`) comes last. Only targets that the policy names are ever used. A model asked for
+   by name has no other target.
 """
 
 import math
@@ -16,6 +18,7 @@ from router.config import Config, ModelConfig, Policy, Rule
 from router.errors import NoTargetAvailable, RouterError
 from router.policy.conditions import JudgementLike, Truth, holds, needs_judgement
 from router.policy.decision import Decision, Facts, Refusal
+from router.policy.detour import Detour, detour_of
 from router.policy.guards import Veto, refusal, vetoes
 from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
 
@@ -35,6 +38,7 @@ class _Choice:
     reach: tuple[str, ...]
     on_failure: tuple[str, ...] = ()
     adapter: str | None = None
+    by: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,11 @@ class _Field:
         """The plan: each name once, none that is barred, down or missing; what fails or still loads comes last."""
         allowed = [name for name in dict.fromkeys(names) if not self._is_out(name)]
         return tuple(sorted(allowed, key=lambda name: LAST.get(self.states.get(name, "ready"), 0)))
+
+    def detour(self, start: str, facts: Facts) -> Detour | None:
+        """The way around `start`, among the targets that no guard bars."""
+        allowed = {name: self.states.get(name, "ready") for name in self.choice.reach if name not in self.barred}
+        return detour_of(self.choice.by, start, facts, allowed)
 
     def reason(self, start: str, target: str) -> str:
         """Why `target` answers. A tier that is not configured is told on every answer, so that nobody overlooks it."""
@@ -122,7 +131,8 @@ def decide(
     field = _Field(config, choice, vetoes(config, choice.reach, facts, judgement), states)
     order = field.order()
     start = next((name for name in order if name not in field.barred), choice.wanted)
-    targets = field.usable((start, *choice.on_failure))
+    detour = field.detour(start, facts)
+    targets = field.usable((start if detour is None else detour.to, start, *choice.on_failure))
     if not targets:
         raise field.nothing_left(order, facts)
     return Decision(
@@ -130,11 +140,13 @@ def decide(
         rule=choice.rule,
         wanted=choice.wanted,
         targets=targets,
-        reason=field.reason(start, targets[0]),
+        reason=field.reason(start, targets[0]) if detour is None else detour.reason,
         refusals=tuple(field.refusals(choice.reach)),
         score=None if judgement is None else judgement.score,
         task=None if judgement is None else judgement.task,
         adapter=choice.adapter,
+        due=start,
+        spilled_from=None if detour is None else start,
     )
 
 
@@ -167,7 +179,7 @@ def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLi
             if _abstains(rule, judgement):
                 reason = "abstained"
             break
-    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter)
+    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter, policy)
 
 
 def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth:

@@ -13,6 +13,7 @@ def check_reach(config: Config, problems: Problems) -> None:
     """Note every rule, guard, tier and test that leads nowhere; `config` must have passed `check_names`."""
     for policy in config.policies.values():
         _check_order(policy, problems)
+        _check_spill(policy, problems)
         _check_guarded(config, policy, problems)
     for index, guard in enumerate(config.guards):
         if not _can_hold(guard.when, judged=True):
@@ -45,6 +46,12 @@ def _never(rule: Rule, earlier: Sequence[Rule]) -> str | None:
             if is_idle:
                 return f"rule {shown(other.id)} above it takes every request that has a score"
     return None if _can_hold(rule.when, judged=True) else "its condition holds for no request"
+
+
+def _check_spill(policy: Policy, problems: Problems) -> None:
+    if policy.spill is not None and policy.spill.source not in reach(policy):
+        message = f"no rule of policy {shown(policy.name)} ever sends a request to {shown(policy.spill.source)}"
+        problems.note(("policies", policy.name, "spill", "from"), message)
 
 
 def _check_guarded(config: Config, policy: Policy, problems: Problems) -> None:

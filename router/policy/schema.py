@@ -178,13 +178,40 @@ class RuleEntry(Strict):
     """The target from the threshold up; by default the highest tier."""
 
 
+class WaitAbove(Strict):
+    """A wait in milliseconds."""
+
+    gt: Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
+    """The longest wait that is still put up with."""
+
+
+class SpillCondition(Strict):
+    """When a target is too busy."""
+
+    queue_ms: WaitAbove
+    """How long a request that came now would wait for its turn, as the engine estimates."""
+
+
+class SpillEntry(Strict):
+    """Relieves a busy local model, as long as the other one is expected to begin sooner."""
+
+    from_: Annotated[Id, Field(alias="from")]
+    """The local model that may be too busy."""
+    to: Id
+    """The model that answers instead."""
+    when: SpillCondition
+    """What counts as too busy."""
+
+
 class PolicyEntry(Strict):
-    """How a target is chosen, and what is tried when it is down."""
+    """How a target is chosen, and what is tried when it is down or too busy."""
 
     select: Annotated[list[RuleEntry], Field(min_length=1)]
     """Rules in order: the first that matches chooses. The last one must match everything."""
     on_failure: list[Id] = Field(default=[])
     """Targets to try in this order when the chosen one is down or fails before its first byte."""
+    spill: SpillEntry | None = None
+    """Where requests go while a local model is too busy."""
 
 
 class Expectation(Strict):
@@ -219,6 +246,8 @@ class TestEntry(Strict):
     """The hidden call that the request is."""
     down: list[Id] = Field(default=[])
     """Models that are down."""
+    queue_ms: dict[Id, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default={})
+    """How long a request would wait for these local models, in milliseconds; by default not at all."""
     expect: Expectation
     """What must come out."""
 

@@ -73,6 +73,11 @@ class Metrics:
             "Times one target took over from another.",
             {"from": targets, "to": targets, "reason": labels.FALLBACK_REASONS},
         )
+        self._spills = self._counter(
+            "shunt_spills_total",
+            "Requests that another target took because a local one was too busy.",
+            {"from": targets, "to": targets},
+        )
         self._streams = self._counter(
             "shunt_streams_total", "Streams that began, by how they ended.", {"target": targets, "end": labels.ENDS}
         )
@@ -164,6 +169,8 @@ class Metrics:
         """A decision took `seconds`."""
         self._decisions(decision.policy, decision.rule, decision.target).inc()
         self._decision_seconds().observe(seconds)
+        if decision.spilled_from is not None:
+            self._spills(decision.spilled_from, decision.target).inc()
         if decision.score is not None:
             self._score().observe(decision.score)
 

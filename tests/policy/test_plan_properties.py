@@ -3,11 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.config import Config, Guard, ModelConfig, Policy, Rule
+from router.config import Config, Guard, ModelConfig, Policy, Rule, Spill
 from router.errors import RouterError
 from router.policy import decide
 from router.policy.conditions import holds
-from router.policy.decision import Decision, Facts
+from router.policy.decision import Decision, Facts, Load
 from router.policy.routes import reach, resolve_model
 from tests.policy.files import Judged
 from tests.policy.test_conditions import conditions, judgements
@@ -33,11 +33,14 @@ guards = st.builds(
 )
 fixed = st.builds(lambda when, target: Rule("fixed", when, target=target), conditions, names)
 learned = st.builds(lambda when, low, high: Rule("learned", when, None, 0.5, low, high), conditions, names, names)
+waits = st.sampled_from([0.0, 10.0, 50.0])
+spills = st.none() | st.builds(Spill, names, names, waits)
 policies = st.builds(
-    lambda select, last, on_failure: Policy("auto", (*select, last), tuple(on_failure)),
+    lambda select, last, on_failure, spill: Policy("auto", (*select, last), tuple(on_failure), spill),
     st.lists(fixed | learned, max_size=3),
     fixed | learned,
     st.lists(names, max_size=4),
+    spills,
 )
 
 
@@ -64,6 +67,7 @@ requests = st.builds(
     exact_tokens=st.dictionaries(names, st.sampled_from([5, 50, 500]), max_size=2),
     windows=st.dictionaries(names, st.sampled_from([0, 20, 200]), max_size=2),
     side_call=st.sampled_from([None, "title"]),
+    load=st.builds(Load, st.dictionaries(names, waits), st.dictionaries(names, waits)),
 )
 asked = st.sampled_from(["auto", "x-1", "y", "a", "b", "unknown"])
 states = st.dictionaries(names, st.sampled_from(["ready", "unloaded", "loading", "shut", "down", "missing"]))
@@ -121,7 +125,11 @@ def test_a_healthy_allowed_choice_is_kept(config: Config, request: Facts, judgem
     decision = outcome(config, "auto", request, judgement, {})
     if not isinstance(decision, Decision):
         return
-    if may_have(config, decision.wanted, request, judgement):
+    if decision.spilled_from is not None:
+        spill = config.policies["auto"].spill
+        assert (spill.source, spill.to, "spill") == (decision.due, decision.target, decision.reason)
+        assert request.load.queue_ms[spill.source] > max(spill.queue_ms, request.load.first_ms.get(spill.to, 0.0))
+    elif may_have(config, decision.wanted, request, judgement):
         assert decision.target == decision.wanted
         assert decision.reason in {"rule", "classifier_failed"}
     else:
