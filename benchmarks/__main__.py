@@ -13,13 +13,19 @@ from benchmarks import machine, results
 # or `add_options(parser)` and `run(options) -> dict`; and, if it likes, `lines(result)` and `plot(record, path)`.
 TABLE = {
     "classifier": ("benchmarks.classifier", "CPU of one judgement by kind of prompt, and the cost of loading"),
+    "confidence": ("benchmarks.engine_confidence", "reading confidence from the logits, as a share of decoding"),
     "engine": (
         "benchmarks.engine",
         "the local engine: tokens/s and TTFT against llama-cpp-python's server and a bare loop",
     ),
+    "interference": ("benchmarks.engine_interference", "what running streams feel of a long prompt that arrives"),
     "ledger": ("benchmarks.ledger", "CPU of journal, metrics and log for each request, and records/s into the store"),
     "overhead": ("benchmarks.overhead", "what the router adds: latency, requests/s, CPU and memory, against a mock"),
     "start": ("benchmarks.start", "time until /readyz answers 200 with a model on disk, and memory"),
+    "threads": (
+        "benchmarks.engine_threads",
+        "tokens/s by number of threads and way of waiting, beside busy neighbours",
+    ),
 }
 
 

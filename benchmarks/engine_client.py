@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -42,8 +42,8 @@ def ask_all(port: int, bodies: Sequence[dict[str, object]]) -> Figures:
         return figures(list(pool.map(lambda body: ask(port, body), bodies)))
 
 
-def ask(port: int, body: dict[str, object]) -> Stream:
-    """Send one request and read its stream to the end.
+def ask(port: int, body: dict[str, object], on_piece: Callable[[], None] | None = None) -> Stream:
+    """Send one request and read its stream to the end; `on_piece` is called at each piece of text.
 
     Raises:
         RuntimeError: the status is not 200, or the stream has no text or no end.
@@ -60,6 +60,8 @@ def ask(port: int, body: dict[str, object]) -> Stream:
             ended |= line.startswith(b"data: [DONE]")
             if _has_text(line):
                 arrivals.append(time.perf_counter())
+                if on_piece is not None:
+                    on_piece()
     finally:
         connection.close()
     if not arrivals or not ended:
