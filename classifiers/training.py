@@ -15,6 +15,7 @@ from classifiers.classifier import Classifier
 from classifiers.compiled import to_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.cues import LEXICON_FILE, read_lexicon
+from classifiers.drift import histogram
 from classifiers.evaluation import hand_written_scores, tracks
 from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examples
 from classifiers.gain import DECIMALS
@@ -64,6 +65,7 @@ def train(data: Path, out: Path, step: Step = lambda _: None) -> dict[str, objec
     examples = [example for example in load_examples(data) if not example.held_out]
     step("fitting difficulty")
     difficulty = fit_difficulty(examples)
+    usual = usual_scores(difficulty, examples)
     threshold = recommended_threshold(difficulty, examples)
     step("fitting tasks")
     task = fit_task(examples)
@@ -72,6 +74,8 @@ def train(data: Path, out: Path, step: Step = lambda _: None) -> dict[str, objec
     contents = {PIPELINES: _skops(difficulty, task), COMPILED: to_bytes(tables)}
     step("measuring")
     manifest = _manifest(data, examples, contents, Classifier(tables, version="", threshold=threshold))
+    manifest |= {"score_histogram": usual}
+    manifest["sha256"] = manifest_digest(manifest)
     step("writing")
     out.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
@@ -95,6 +99,15 @@ def recommended_threshold(difficulty: Pipeline, examples: Sequence[Example]) -> 
     grid = np.round(np.arange(0.1, 0.91, 0.01), 2)
     right = np.array([((easy_scores < limit).mean() + (hard_scores >= limit).mean()) / 2 for limit in grid])
     return float(grid[right >= right.max() - TOLERANCE][-1])
+
+
+def usual_scores(difficulty: Pipeline, examples: Sequence[Example]) -> list[float]:
+    """The histogram of the cross-fitted scores of prompts written by hand: what drift is measured against.
+
+    Exam questions are most of the training data and little of anybody's traffic, so that they do not count here.
+    """
+    scores = difficulty["head"].cross_fitted_
+    return histogram(float(score) for score, row in zip(scores, examples, strict=True) if row.source == "hand")
 
 
 def _skops(difficulty: Pipeline, task: Pipeline) -> bytes:

@@ -19,7 +19,7 @@ from router.engine.budget import Budget
 from router.errors import RouterError
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
-from router.policy.artifact import load_classifier
+from router.policy.artifact import load_classifier, usual_scores
 from router.policy.decision import Decision, Facts, Load
 from router.policy.facts import facts_of, needs_count
 from router.telemetry import log
@@ -56,7 +56,7 @@ class Runtime:
         self.fleet = Fleet.fresh(self.targets)
         self.prices = Prices.load(config)
         self.ledger = Ledger(config)
-        self.metrics = Metrics(config)
+        self.metrics = Metrics(config, usual_scores(config))
         self.is_draining = False
 
     async def start(self) -> None:

@@ -2,6 +2,8 @@
 
 from classifiers import ArtifactError, Classifier
 from classifiers import load as load_artifact
+from classifiers.artifact import SHIPPED, read_manifest
+from classifiers.drift import BINS
 from router.config import Config
 from router.errors import ConfigError
 
@@ -16,3 +18,15 @@ def load_classifier(config: Config) -> Classifier:
         return load_artifact(config.artifact)
     except ArtifactError as error:
         raise ConfigError(str(error)) from error
+
+
+def usual_scores(config: Config) -> tuple[float, ...]:
+    """The histogram that drift is measured against: the lock's, else the artifact's, else nothing."""
+    if config.usual_scores:
+        return config.usual_scores
+    try:
+        found = read_manifest(config.artifact or SHIPPED).get("score_histogram")
+    except ArtifactError as error:
+        raise ConfigError(str(error)) from error
+    shares = found if isinstance(found, list) else []
+    return tuple(float(share) for share in shares) if len(shares) == BINS and sum(shares) > 0 else ()

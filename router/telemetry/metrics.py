@@ -5,7 +5,7 @@ form: `gen_ai_request_model` is what the client asked for (a policy, or a model 
 target that answered.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
@@ -15,6 +15,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from classifiers.drift import Drift
 from router import __version__
 from router.backends.local import EngineStats
 from router.config import Config
@@ -41,7 +42,7 @@ GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model
 class Metrics:
     """The registry of one application."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, usual_scores: Sequence[float] = ()) -> None:
         # Off: a second set of series that says when each one began. Nothing here reads it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
@@ -50,7 +51,8 @@ class Metrics:
             declare(config)
         self._engines = Engines()
         self._books = Books()
-        for collector in (self._engines, self._books):
+        self._drift = DriftGauge(usual_scores)
+        for collector in (self._engines, self._books, self._drift):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
         Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
@@ -173,6 +175,7 @@ class Metrics:
             self._spills(decision.spilled_from, decision.target).inc()
         if decision.score is not None:
             self._score().observe(decision.score)
+            self._drift.observe(decision.score)
 
     def classifier_failed(self, kind: str) -> None:
         """The classifier could not judge a prompt; `kind` is the error's type."""
@@ -298,6 +301,29 @@ ENGINE_COUNTERS = {
     "cached_tokens": "Prompt tokens that were in the prefix cache; restarts with the engine.",
     "completion_tokens": "Generated tokens; restarts with the engine.",
 }
+
+
+class DriftGauge(Collector):
+    """How far the scores of late are from the usual ones; no series while that cannot be told."""
+
+    def __init__(self, usual_scores: Sequence[float]) -> None:
+        self._drift = Drift(usual_scores) if usual_scores else None
+
+    def observe(self, score: float) -> None:
+        """Count one score."""
+        if self._drift is not None:
+            self._drift.observe(score)
+
+    def describe(self) -> list[Metric]:
+        """The one family, empty."""
+        return [GaugeMetricFamily("shunt_classifier_drift", "")]
+
+    def collect(self) -> Iterator[Metric]:
+        """The population stability index, once there are enough scores."""
+        index = self._drift.index() if self._drift is not None else None
+        if index is not None:
+            words = "Population stability index of recent scores: above 0.1 something has changed, above 0.25 much has."
+            yield GaugeMetricFamily("shunt_classifier_drift", words, value=index)
 
 
 class Books(Collector):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from classifiers.artifact import COMPILED, MANIFEST, SHIPPED, manifest_digest, read_manifest
+from classifiers.drift import BINS
 from router.config import Abstain, Config, Rule
 from router.errors import ConfigError
 from router.policy import decide, load
+from router.policy.artifact import usual_scores
 from router.policy.decision import Facts
 from router.policy.lock import LockFile, lock_text, read_lock
 from tests.policy.files import MODELS, Judged
@@ -191,3 +193,14 @@ def test_scores_in_the_band_go_to_the_abstain_target(tmp_path: Path, score: floa
 def test_what_makes_no_sense_is_refused(tmp_path: Path, rule: str, words: str):
     """The new keys are checked like every other."""
     assert words in refused(write(tmp_path, None, rule=rule))
+
+
+def test_drift_is_measured_against_the_lock_then_the_artifact_then_nothing(tmp_path: Path):
+    """The prompts of the calibration are the usual ones; without a lock, those that the artifact was fitted to."""
+    config = load(write(tmp_path, {"learned": locked()}), {})
+    assert usual_scores(config)[:2] == (0.75, 0.25)
+    own = Path(shutil.copytree(SHIPPED, tmp_path / "own"))
+    manifest = json.loads((own / MANIFEST).read_text()) | {"score_histogram": [0.05] * BINS}
+    for found, expected in ((manifest, (0.05,) * BINS), (manifest | {"score_histogram": "x"}, ())):
+        (own / MANIFEST).write_text(json.dumps(found | {"sha256": manifest_digest(found)}))
+        assert usual_scores(load(write(tmp_path / "own", None), {"SHUNT_ARTIFACT": str(own)})) == expected

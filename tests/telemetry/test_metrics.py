@@ -2,11 +2,13 @@
 
 import random
 import string
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
+from classifiers.drift import ENOUGH
 from router.backends.local import EngineStats
 from router.config import Always, Config, ModelConfig, Policy, Rule
 from router.dispatch.trace import Attempt, Fallback, Trace
@@ -258,3 +260,18 @@ def test_breakers_are_shown(metrics: Metrics):
     metrics.observe_breakers({"small": False, "large": True})
     found = [value(metrics, "shunt_breaker_open", target=name) for name in ("small", "large")]
     assert found == [0.0, 1.0]
+
+
+def test_drift_is_shown_once_it_can_be_told():
+    """Without usual scores there is no gauge; with them there is one after enough decisions, and other scores raise it."""
+    usual = (0.0,) * 6 + (1.0,) + (0.0,) * 13  # where 0.3 falls
+    without, same, other = Metrics(CONFIG), Metrics(CONFIG, usual), Metrics(CONFIG, usual)
+    same.decided(DECISION, 0.001)
+    assert value(same, "shunt_classifier_drift") is None
+    for _ in range(ENOUGH):
+        without.decided(DECISION, 0.001)
+        same.decided(DECISION, 0.001)
+        other.decided(replace(DECISION, score=0.9), 0.001)
+    assert value(without, "shunt_classifier_drift") is None
+    assert value(same, "shunt_classifier_drift") < 0.1
+    assert value(other, "shunt_classifier_drift") > 0.25
