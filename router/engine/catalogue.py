@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from router.config import Config, ModelConfig
-from router.engine.gguf import Gguf
-from router.engine.inspection import inspect
+from router.engine.gguf import Gguf, GgufError
+from router.engine.inspection import inspect, inspect_adapter
 from router.engine.location import HubFile, parse, place
 from router.engine.memory import Need, available_bytes, need
 from router.engine.serving import settings_of
@@ -52,10 +52,24 @@ def path_of(model: ModelConfig, cache_dir: Path) -> Path:
 
 
 def entry_of(model: ModelConfig, cache_dir: Path) -> Entry:
-    """What the file of `model` says. Raises `SourceError` or `GgufError`."""
+    """What the files of `model` say; adapters that are still to be fetched are left out.
+
+    Raises:
+        SourceError, GgufError: a file is not here or cannot be served.
+    """
     header = inspect(path_of(model, cache_dir))
-    settings = settings_of(model, header)
+    settings = settings_of(model, header, dict(_adapters(model, header, cache_dir)))
     return Entry(model, header, settings, need(header, settings), available_bytes())
+
+
+def _adapters(model: ModelConfig, base: Gguf, cache_dir: Path) -> Iterator[tuple[str, Path]]:
+    for name, written in model.adapters.items():
+        path = place(written, cache_dir)
+        if path.exists() or not written.startswith("hf:"):
+            try:
+                yield name, inspect_adapter(path, base).path
+            except GgufError as error:
+                raise GgufError(f"adapter {name}: {error}") from error
 
 
 def cached(model: ModelConfig, cache_dir: Path) -> Path | None:
@@ -88,6 +102,8 @@ def facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "tokenizer", f"{header.tokenizer}, {header.vocabulary:,} tokens"
     yield "chat template", "in the file" if header.has_template else "none: name one in the policy file"
     yield "window", f"{how.context:,} of the {header.context:,} tokens it was trained with; {how.parallel} at a time"
+    if entry.model.adapters:
+        yield "adapters", ", ".join(entry.model.adapters)
     yield "weights", decimal(needed.weights)
     yield "attention", f"{decimal(needed.attention)}, and up to {decimal(needed.kept)} for earlier conversations"
     yield "buffers", decimal(needed.buffers + needed.process)

@@ -113,7 +113,9 @@ def _columns(model: ModelConfig, cache_dir: Path) -> tuple[str, ...]:
 
 def _pull(model: ModelConfig, cache_dir: Path) -> bool:
     try:
-        path = asyncio.run(_resolve(model, cache_dir))
+        path = asyncio.run(_resolve(model, model.source or "", model.sha256, cache_dir))
+        for adapter in model.adapters.values():
+            asyncio.run(_resolve(model, adapter, None, cache_dir))
         catalogue.entry_of(model, cache_dir)
     except (SourceError, GgufError) as error:
         _complain(str(error))
@@ -122,9 +124,9 @@ def _pull(model: ModelConfig, cache_dir: Path) -> bool:
     return True
 
 
-async def _resolve(model: ModelConfig, cache_dir: Path) -> Path:
+async def _resolve(model: ModelConfig, written: str, sha256: str | None, cache_dir: Path) -> Path:
     with shown(model.name, Console(stderr=True)) as report:
-        return await source.resolve(model.source or "", model.sha256, cache_dir, report)
+        return await source.resolve(written, sha256, cache_dir, report)
 
 
 def _entry(model: ModelConfig, cache_dir: Path) -> Entry:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from router.engine import catalogue
 from router.engine.commands import app
 from router.errors import ConfigError
-from tests.fakes.gguf_model import write_tiny_gguf
+from tests.fakes.gguf_model import write_tiny_adapter, write_tiny_gguf
 
 POLICY = """\
 version: 1
@@ -52,6 +52,19 @@ def test_list_shows_every_model(config: Path) -> None:
     assert "256" in lines[1]
     assert lines[2].split()[-1] == "no"
     assert "\x1b" not in result.stdout
+
+
+def test_adapters_are_shown_and_checked(config: Path, tmp_path: Path) -> None:
+    """A model's adapters are listed and checked with it; a bad one is named, and fails the command."""
+    adapter = write_tiny_adapter(tmp_path / "finance.gguf")
+    config.write_text(config.read_text().replace("context: 256", f'adapters: {{finance: "{adapter}"}}'))
+    for command in ("show", "pull"):
+        assert _run(config, command, "small").exit_code == 0
+    assert "finance" in _run(config, "show", "small").stdout
+    adapter.write_bytes(b"<!doctype html>")
+    for command in ("show", "pull"):
+        result = _run(config, command, "small")
+        assert (result.exit_code, "adapter finance: " in result.output) == (1, True)
 
 
 def test_show_tells_whether_it_fits(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
