@@ -15,6 +15,10 @@ from router.builtin.recipe.vocabulary import ASSISTANT, END, SYSTEM, USER, Vocab
 POOL = 2048
 _BREAK_SHARE = 0.15
 _BREAK_CHUNK = 0.12
+_THIN_SHARE = 0.4
+_THIN_WORD = 0.12
+_THINNED = frozenset({"sentiment", "intent"})
+_LENGTH_POWER = -0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +41,24 @@ class Batch:
 
 def sample(example: Example, vocabulary: Vocabulary, rng: random.Random) -> Sample:
     """Encode a conversation as the chat template writes it; a long answer's tokens weigh less each."""
-    is_broken = rng.random() < _BREAK_SHARE
+    is_broken, is_thin = rng.random() < _BREAK_SHARE, rng.random() < _THIN_SHARE
     ids: list[int] = []
     weights: list[float] = []
     if example.system:
         ids += [SYSTEM, *_asked(example.system, vocabulary, rng, is_broken=is_broken), END]
     for turn in example.turns:
-        ids += [USER, *_asked(turn.prompt, vocabulary, rng, is_broken=is_broken), END, ASSISTANT]
+        prompt = _thinned(turn.prompt, rng) if is_thin and turn.task in _THINNED else turn.prompt
+        ids += [USER, *_asked(prompt, vocabulary, rng, is_broken=is_broken), END, ASSISTANT]
         weights += [0.0] * (len(ids) - len(weights))
         answer = [*vocabulary.encode(turn.answer), END]
         ids += answer
-        weights += [len(answer) ** -0.9] * len(answer)
+        weights += [len(answer) ** _LENGTH_POWER] * len(answer)
     return Sample(tuple(ids), tuple(weights))
+
+
+def _thinned(text: str, rng: random.Random) -> str:
+    # Words left out at random keep the model from learning a label by the frame that the words stand in.
+    return " ".join(word for word in text.split(" ") if rng.random() > _THIN_WORD)
 
 
 def _asked(text: str, vocabulary: Vocabulary, rng: random.Random, *, is_broken: bool) -> list[int]:

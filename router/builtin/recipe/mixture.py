@@ -5,13 +5,13 @@ import random
 from router.builtin.recipe import grammar
 from router.builtin.recipe.example import Example, Turn
 from router.builtin.recipe.grammar import Split
-from router.builtin.recipe.task import arithmetic, extraction, intent, question, sentiment, smalltalk
+from router.builtin.recipe.task import arithmetic, copying, extraction, intent, question, sentiment, smalltalk
 
 _SHARES = (
     (sentiment.turn, 30),
     (intent.turn, 27),
     (extraction.turn, 17),
-    (arithmetic.turn, 8),
+    (arithmetic.turn, 10),
     (question.turn, 8),
     (smalltalk.turn, 3),
     (smalltalk.outside, 7),
@@ -20,8 +20,9 @@ _PLAIN_SHARES = (
     (sentiment.plain_turn, 40),
     (intent.plain_turn, 24),
     (extraction.plain_turn, 13),
-    (arithmetic.plain_turn, 14),
-    (question.turn, 10),
+    (arithmetic.plain_turn, 24),
+    (question.turn, 8),
+    (copying.turn, 14),
 )
 _MAKERS = tuple(make for make, share in _SHARES for _ in range(share))
 _PLAIN_MAKERS = tuple(make for make, share in _PLAIN_SHARES for _ in range(share))

@@ -13,10 +13,10 @@ class Shape:
     """Sizes of the network, as llama.cpp's metadata names them."""
 
     vocabulary: int = 4096
-    width: int = 192
+    width: int = 128
     layers: int = 4
-    heads: int = 6
-    inner: int = 512
+    heads: int = 4
+    inner: int = 256
     context: int = 1024
     rope_base: float = 10000.0
     epsilon: float = 1e-5

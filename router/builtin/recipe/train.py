@@ -34,9 +34,9 @@ class Plan:
     batch_tokens: int = 2048
     vocabulary_examples: int = 20_000
     warm_up_steps: int = 40
-    plain_steps: int = 500
-    steady_steps: int = 700
-    falling_steps: int = 1050
+    plain_steps: int = 1000
+    steady_steps: int = 1600
+    falling_steps: int = 2000
     threads: int = 1
 
     @property
