@@ -12,6 +12,10 @@ from benchmarks import machine, results
 # Imported only when asked for, so that one benchmark does not need what another does. A module has `run() -> dict`;
 # or `add_options(parser)` and `run(options) -> dict`; and, if it likes, `lines(result)` and `plot(record, path)`.
 TABLE = {
+    "cascade": (
+        "benchmarks.cascade",
+        "the second stage on public answers: APGR and cost, confidence and prompt together",
+    ),
     "classifier": ("benchmarks.classifier", "CPU of one judgement by kind of prompt, and the cost of loading"),
     "confidence": ("benchmarks.engine_confidence", "reading confidence from the logits, as a share of decoding"),
     "engine": (

@@ -120,7 +120,13 @@ def split(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
 
 def compare(old: Classifier, new: Classifier, tested: Sequence[Outcome]) -> Comparison:
     """Judge the same held-out prompts by both, with paired bootstrap intervals."""
-    scores = [np.array([classifier.judge(row.prompt).score for row in tested]) for classifier in (old, new)]
+    before, after = ([classifier.judge(row.prompt).score for row in tested] for classifier in (old, new))
+    return compare_scores(before, after, tested)
+
+
+def compare_scores(old: Sequence[float], new: Sequence[float], tested: Sequence[Outcome]) -> Comparison:
+    """The same for two probabilities that the large model is needed."""
+    scores = [np.array(old), np.array(new)]
     small, large = np.array([row.small for row in tested]), np.array([row.large for row in tested])
     gain = np.array([row.gain for row in tested])
     losses = [_losses(score, gain) for score in scores]

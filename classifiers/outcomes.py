@@ -56,7 +56,7 @@ def read_outcomes(path: Path) -> list[Outcome]:
     Raises:
         DataError: the file cannot be read, holds no rows, or has a row that is wrong.
     """
-    found = [_outcome(row, f"{path}, line {number}") for number, row in read_rows(path)]
+    found = [outcome_of(row, f"{path}, line {number}") for number, row in read_rows(path)]
     if not found:
         raise DataError(f"{path}: holds no rows")
     return found
@@ -101,7 +101,8 @@ def _row(line: bytes, place: str) -> Mapping[str, object]:
     return row
 
 
-def _outcome(row: Mapping[str, object], place: str) -> Outcome:
+def outcome_of(row: Mapping[str, object], place: str) -> Outcome:
+    """One labelled prompt from a row; DataError when the row is wrong."""
     return Outcome(
         prompt=prompt_of(row, place),
         small=score_of(row, "small", place),

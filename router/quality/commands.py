@@ -58,16 +58,24 @@ def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
     console.print(written, highlight=False, soft_wrap=True)
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     data: Data = None,
     from_ledger: FromLedger = False,
     prompts: Prompts = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the artifact goes; default: `artifact` in the state folder.")
     ] = None,
+    second_stage: Annotated[
+        bool, typer.Option("--second-stage", help="Teach what to make of the small model's own confidence instead.")
+    ] = False,
     config: ConfigPath = None,
 ) -> None:
     """Teach the classifier your own prompts; the artifact is replaced only by a better one."""
+    if second_stage:
+        from router.quality.second_stage import teach  # noqa: PLC0415
+
+        teach(config, data, out)
+        return
     from classifiers.adapting import STEPS, adapt  # noqa: PLC0415
     from classifiers.artifact import SHIPPED, ArtifactError  # noqa: PLC0415
     from classifiers.storing import StoreError, store  # noqa: PLC0415

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from classifiers import load as load_artifact
 from classifiers.adapting import Comparison
 from classifiers.bootstrap import Interval
+from classifiers.confidence import load_stage
 from router.cli import app
 from router.errors import ConfigError
 from router.policy import load
@@ -170,3 +171,21 @@ def test_a_picture_without_matplotlib_is_one_line(folder: Path, monkeypatch: pyt
     """matplotlib is no dependency: without it everything else works, and the message says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert "pip install matplotlib" in refused("evaluate", "--data", "rows.jsonl", "--plot", "curve.png")
+
+
+def test_a_second_stage_is_taught_from_answers(folder: Path):
+    """Rows with the confidence of the small model's answers teach a second stage; a bad file or a worse one leaves it."""
+    rows = [
+        {"prompt": row.prompt, "small": row.small, "large": 1, "first": -0.1 - 2 * row.gain, "tokens": 20}
+        for row in traffic(400, noise=0.02)
+    ]
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert "confidence-" in shunt("train", "--second-stage", "--data", "answers.jsonl")
+    place = folder / "state" / "confidence.json"
+    taught = load_stage(place)
+    assert taught.probability(0.3, -0.1) > taught.probability(0.3, -2.1)
+    assert "line 1: first must be" in refused("train", "--second-stage", "--data", "rows.jsonl")
+    assert "give --data FILE" in refused("train", "--second-stage")
+    assert load_stage(place) == taught
+    place.write_text("{}")
+    assert "confidence.json" in refused("train", "--second-stage", "--data", "answers.jsonl")

@@ -1,0 +1,25 @@
+"""What the second stage sees: four numbers, each on a scale where equal steps mean equal evidence."""
+
+import math
+
+from classifiers.calibration import log_odds
+
+NAMES = ("prompt", "first tokens", "whole answer", "length")
+SUREST = -1e-7
+"""Mean log-probability above which a model counts as sure: the log-odds stay finite."""
+
+
+def numbers(score: float, first: float, whole: float | None, tokens: int) -> tuple[float, float, float, float]:
+    """Log-odds that the large model is needed; log-odds of the confidence at first and in all; log of the length.
+
+    `first` and `whole` are mean log-probabilities per token (natural, at most 0) of the first tokens and of the whole
+    answer; while only the first are there, `whole` is None and they stand for it. `tokens` is the length so far.
+    """
+    start = confidence(first)
+    return (log_odds(score), start, start if whole is None else confidence(whole), math.log1p(max(tokens, 0)))
+
+
+def confidence(mean_log_probability: float) -> float:
+    """The log-odds of a geometric mean probability per token."""
+    kept = min(mean_log_probability, SUREST)
+    return kept - math.log(-math.expm1(kept))
