@@ -213,13 +213,30 @@ class Spill:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """In the uncertain band `target` starts, and an answer it is not confident of moves to `escalate_to`.
+
+    `floor` is the lowest mean log-probability that is good enough. `band` is the range [start, stop) of the score, None
+    the abstain band of the rule, or without one whatever `target` answers.
+    """
+
+    target: str
+    escalate_to: str
+    floor: float
+    hold_tokens: int = 24
+    max_added_ms: float = 2000.0
+    band: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """Where to start (`select`, first match wins), what relieves a busy target, what to try next (`on_failure`)."""
+    """Where to start (`select`, first match wins), what relieves a busy target, whose answers are checked, what to try next."""
 
     name: str
     select: tuple[Rule, ...]
     on_failure: tuple[str, ...] = ()
     spill: Spill | None = None
+    verify: Verify | None = None
 
 
 @dataclass(frozen=True, slots=True)

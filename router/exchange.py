@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from router.chat import ChatRequest, Chunk, EmbeddingRequest, Event, Usage
 from router.dispatch.carry import carry_out
-from router.dispatch.trace import Trace
+from router.dispatch.trace import Escalation, Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
 from router.ledger.record import Outcome, UsageRecord
 from router.runtime import Runtime, Verdict
@@ -68,7 +68,7 @@ class Accounted:
         """Tokens as the target told them, otherwise an estimate from what passed through; none if nothing did."""
         if self._usage is not None:
             return self._usage
-        return Usage(self._prompt_estimate(), self._pieces) if self._pieces else Usage(0, 0)
+        return Usage(self._prompt_estimate(self.target), self._pieces) if self._pieces else Usage(0, 0)
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:
@@ -96,13 +96,14 @@ class Accounted:
             self._write_headers()
         return self.record
 
-    def _prompt_estimate(self) -> int:
+    def _prompt_estimate(self, target: str) -> int:
         facts = self.verdict.facts
-        return facts.exact_tokens.get(self.target, facts.prompt_tokens)
+        return facts.exact_tokens.get(target, facts.prompt_tokens)
 
     def _make_record(self, outcome: Outcome, status: int) -> UsageRecord:
         decision, request, usage = self.verdict.decision, self._asked, self.usage
         prices, baseline = self._runtime.prices, self.baseline
+        escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
         return UsageRecord(
             request_id=request.request_id,
             at=self._at,
@@ -121,21 +122,45 @@ class Accounted:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             usage_estimated=self._usage is None,
-            cost_usd=prices.cost(self.target, usage),
+            cost_usd=_sum(prices.cost(self.target, usage), given_up_usd),
             baseline=baseline,
             baseline_usd=prices.cost(baseline, usage),
             latency_s=time.perf_counter() - self._started,
             ttft_s=self._ttft_s,
             attempts=self.trace.summary(),
+            escalated_from=escalation.source if escalation else None,
+            escalation_signal=escalation.signal if escalation else None,
+            escalation_prompt_tokens=given_up.prompt_tokens,
+            escalation_completion_tokens=given_up.completion_tokens,
+            escalation_usd=given_up_usd if escalation else None,
         )
 
+    @property
+    def _escalation(self) -> Escalation | None:
+        return self.trace.escalations[-1] if self.trace.escalations else None
+
+    def _given_up(self) -> tuple[Usage, float | None]:
+        """What an answer that was given up had cost: tokens, as told or counted, and USD, None where unknown."""
+        escalation = self._escalation
+        if escalation is None:
+            return Usage(0, 0), 0.0
+        usage = escalation.usage or Usage(self._prompt_estimate(escalation.source), escalation.pieces)
+        return usage, self._runtime.prices.cost(escalation.source, usage)
+
     def _reason(self) -> str:
-        decision = self.verdict.decision
+        decision, escalation = self.verdict.decision, self._escalation
+        if escalation is not None and self.target == escalation.to:
+            return f"escalated:{escalation.signal}"
         return decision.reason if self.target == decision.target else f"{decision.target}_failed"
 
-    def _is_degraded(self) -> bool:
+    def _due(self) -> str:
+        """The target that would answer if all were well."""
+        decision = self.verdict.decision
+        return self._escalation.to if self._escalation else decision.due or decision.wanted
+
+    def _is_degraded(self, due: str) -> bool:
         """True when a lower tier answers for want of the one that was due; a guard that bars a tier degrades nothing."""
-        tiers, due = self._runtime.config.tiers, self.verdict.decision.due
+        tiers = self._runtime.config.tiers
         return due in tiers and self.target in tiers and tiers.index(self.target) < tiers.index(due)
 
     def _write_headers(self) -> None:
@@ -144,8 +169,9 @@ class Accounted:
         headers["x-shunt-rule"] = decision.rule
         headers["x-shunt-reason"] = self._reason()
         headers.pop("x-shunt-degraded", None)
-        if self._is_degraded():
-            headers["x-shunt-degraded"] = decision.due or decision.wanted
+        due = self._due()
+        if self._is_degraded(due):
+            headers["x-shunt-degraded"] = due
         if decision.score is not None:
             headers["x-shunt-score"] = f"{decision.score:.4f}"
         record = self.record
@@ -155,6 +181,10 @@ class Accounted:
                 headers["x-shunt-saved-usd"] = f"{record.baseline_usd - record.cost_usd:.9f}"
         if self.verdict.facts.headers.get("x-shunt-debug") == "1":
             headers["x-shunt-decision"] = json.dumps(asdict(decision))[:MAX_DECISION_BYTES]
+
+
+def _sum(cost: float | None, more: float | None) -> float | None:
+    return None if cost is None or more is None else cost + more
 
 
 class Exchange(Accounted):

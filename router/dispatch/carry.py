@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from router.chat import ChatRequest, Chunk, Event
 from router.dispatch.clocks import TimedAnswer
+from router.dispatch.doubt import Doubt, Signal
 from router.dispatch.fleet import Fleet
 from router.dispatch.health import is_blamed
 from router.dispatch.retry import Again, MoveOn, Step, Stop, next_step
-from router.dispatch.trace import Fallback, OpenAttempt, Trace, outcome_of
+from router.dispatch.trace import Escalation, Fallback, OpenAttempt, Trace, outcome_of
+from router.dispatch.verify import EscalatedError, verified
 from router.errors import NoTargetAvailable, RouterError, StreamInterrupted
 from router.policy.decision import Decision
 
@@ -45,18 +47,23 @@ async def carry_out(
         RouterError: the last failure, once nothing is left to try.
     """
     course = _Course(decision, fleet, trace, effects)
+    is_out = False
     while True:
-        events = course.attempt(_adapted(request, decision, course.target))
+        doubt = course.doubt(request)
+        events = course.events(_fitted(request, decision, course.target, doubt), doubt)
         whole: list[Event] = []
         try:
             async with aclosing(events):
                 async for event in events:
                     if request.stream:
+                        is_out = is_out or isinstance(event, Chunk)
                         yield event
                     else:
                         whole.append(event)
+        except EscalatedError as given_up:
+            course.escalate(given_up.signal, doubt, request)
         except RouterError as error:
-            if request.stream and course.has_begun:
+            if is_out:
                 raise
             await course.after(error)
         else:
@@ -65,15 +72,18 @@ async def carry_out(
         yield event
 
 
-def _adapted(request: ChatRequest, decision: Decision, target: str) -> ChatRequest:
-    """The request as `target` gets it: an adapter is that of the target it was chosen for."""
-    return replace(request, adapter=decision.adapter) if decision.adapter and target == decision.wanted else request
+def _fitted(request: ChatRequest, decision: Decision, target: str, doubt: Doubt | None) -> ChatRequest:
+    """The request as `target` gets it: an adapter is that of the target it was chosen for, marks are for one in doubt."""
+    if decision.adapter and target == decision.wanted:
+        request = replace(request, adapter=decision.adapter)
+    return request if doubt is None else replace(request, confidence_at=doubt.marks)
 
 
 class _Course:
     """Where a request stands in its plan."""
 
     def __init__(self, decision: Decision, fleet: Fleet, trace: Trace, effects: Effects) -> None:
+        self._decision = decision
         self._fleet = fleet
         self._health = fleet.health
         self._trace = trace
@@ -86,6 +96,35 @@ class _Course:
             raise NoTargetAvailable("No target of the plan is ready.", retry_after_s=NO_TARGET_RETRY_S)
         self._is_last_resort = not self._health.admits(ready[0])
         self._take(ready[0], "shut" if fleet.backends[self.target].state().is_ready else "not_ready")
+
+    def doubt(self, request: ChatRequest) -> Doubt | None:
+        """What the current target's answer has to dispel; None where it is not checked."""
+        terms = self._decision.verification
+        is_checked = terms is not None and self.target == self._decision.target and not self._trace.escalations
+        return Doubt(terms, request) if terms is not None and is_checked else None
+
+    def events(self, request: ChatRequest, doubt: Doubt | None) -> AsyncGenerator[Event, None]:
+        """One attempt at the current target; one in doubt raises `EscalatedError` when it is not good enough."""
+        answer = self.attempt(request)
+        return answer if doubt is None else verified(answer, doubt, request, self._may_escalate)
+
+    def _may_escalate(self) -> bool:
+        """True while there is somebody better to ask; the answer in doubt then ends as an escalation."""
+        terms = self._decision.verification
+        assert terms is not None and self._open is not None  # noqa: S101, PT018 - nothing else is in doubt
+        is_well = self._fleet.backends[terms.escalate_to].state().is_ready and self._health.admits(terms.escalate_to)
+        self._open.is_escalated = is_well
+        return is_well
+
+    def escalate(self, signal: Signal, doubt: Doubt | None, request: ChatRequest) -> None:
+        """Go on at the better target; the one that was given up stays as the last resort, and is not checked again."""
+        terms, source = self._decision.verification, self.target
+        assert terms is not None and doubt is not None  # noqa: S101, PT018 - nothing else is escalated
+        usage = doubt.usage or request.bill.usage
+        self._trace.escalations.append(Escalation(source, terms.escalate_to, signal, usage, doubt.pieces))
+        self._trace.served_by = terms.escalate_to
+        self._left = [name for name in self._left if name != terms.escalate_to] + [source]
+        self._begin_at(terms.escalate_to)
 
     @property
     def has_begun(self) -> bool:
@@ -167,8 +206,11 @@ class _Course:
     def _take(self, target: str, reason: str) -> None:
         if target != self.target:
             self._trace.fallbacks.append(Fallback(self.target, target, reason))
-        self.target = target
         self._left.remove(target)
+        self._begin_at(target)
+
+    def _begin_at(self, target: str) -> None:
+        self.target = target
         self._tries = 1
         total_s = self._fleet.backends[target].config.clocks.total_s
         self._ends_at = asyncio.get_running_loop().time() + total_s

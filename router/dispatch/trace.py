@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from router.chat import Usage
+from router.dispatch.doubt import Signal
 from router.errors import (
     BadRequest,
     Overloaded,
@@ -22,7 +24,7 @@ from router.errors import (
 
 AttemptOutcome: TypeAlias = Literal[
     "ok", "refused", "unavailable", "timeout", "rate_limited", "auth", "rejected", "invalid", "queue_full",
-    "interrupted", "cancelled", "defect",
+    "interrupted", "escalated", "cancelled", "defect",
 ]  # fmt: skip
 End: TypeAlias = Literal["done", "client_gone"] | StreamEnd
 
@@ -61,13 +63,28 @@ class Fallback:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """The answer of `source` was not good enough, and `to` took over before the client saw any of it.
+
+    `usage` is what the given up answer cost, None where the target did not tell; `pieces` is what was read of it.
+    """
+
+    source: str
+    to: str
+    signal: Signal
+    usage: Usage | None
+    pieces: int
+
+
 @dataclass(slots=True)
 class OpenAttempt:
-    """An attempt under way."""
+    """An attempt under way; `is_escalated` says that it is given up for a better one."""
 
     target: str
     started: float
     ttft_s: float | None = None
+    is_escalated: bool = False
 
     @property
     def has_begun(self) -> bool:
@@ -83,6 +100,7 @@ class Trace:
     fallbacks: list[Fallback] = field(default_factory=list)
     served_by: str | None = None
     end: End | None = None
+    escalations: list[Escalation] = field(default_factory=list)
 
     def summary(self) -> tuple[str, ...]:
         """`target:outcome` of each attempt, in order."""
@@ -101,7 +119,7 @@ class Trace:
             self.end = error.end if isinstance(error, StreamInterrupted) else None
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            outcome, self.end = "cancelled", "client_gone"
+            outcome, self.end = ("escalated", None) if attempt.is_escalated else ("cancelled", "client_gone")
             raise
         finally:
             self.attempts.append(Attempt(target, outcome, clock() - attempt.started, attempt.ttft_s))

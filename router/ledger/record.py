@@ -11,7 +11,9 @@ class UsageRecord:
     """What one accepted request used, cost and saved. Money in USD, durations in seconds, `at` in Unix seconds.
 
     `cost_usd` and `baseline_usd` are None where a price is unknown. `baseline_usd` is what the same tokens would have
-    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order. A field that is added later needs a
+    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order. The `escalation*`
+    fields are of the answer that was given up for a better one: it was paid for too, `cost_usd` holds it, and so the savings
+    are net of it. A field that is added later needs a
     default: what an older version left in its journal is still read.
     """
 
@@ -38,3 +40,8 @@ class UsageRecord:
     latency_s: float
     ttft_s: float | None
     attempts: tuple[str, ...]
+    escalated_from: str | None = None
+    escalation_signal: str | None = None
+    escalation_prompt_tokens: int = 0
+    escalation_completion_tokens: int = 0
+    escalation_usd: float | None = None

@@ -70,6 +70,11 @@ records = Table(
     Column("latency_s", Float, nullable=False),
     Column("ttft_s", Float),
     Column("attempts", String, nullable=False),
+    Column("escalated_from", String),
+    Column("escalation_signal", String),
+    Column("escalation_prompt_tokens", Integer, nullable=False, server_default="0"),
+    Column("escalation_completion_tokens", Integer, nullable=False, server_default="0"),
+    Column("escalation_usd", Float),
     UniqueConstraint("journal", "position"),
     Index("records_by_time", "at"),
 )
@@ -86,10 +91,26 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
+def _add_escalations(connection: Connection) -> None:
+    known = {column["name"] for column in inspect(connection).get_columns(records.name)}
+    for name, statement in ESCALATION_COLUMNS.items():
+        if name not in known:  # a store that was made just now has them
+            connection.exec_driver_sql(statement)
+
+
+ESCALATION_COLUMNS = {
+    "escalated_from": "ALTER TABLE records ADD COLUMN escalated_from VARCHAR",
+    "escalation_signal": "ALTER TABLE records ADD COLUMN escalation_signal VARCHAR",
+    "escalation_prompt_tokens": "ALTER TABLE records ADD COLUMN escalation_prompt_tokens INTEGER NOT NULL DEFAULT 0",
+    "escalation_completion_tokens": (
+        "ALTER TABLE records ADD COLUMN escalation_completion_tokens INTEGER NOT NULL DEFAULT 0"
+    ),
+    "escalation_usd": "ALTER TABLE records ADD COLUMN escalation_usd FLOAT",
+}
 _FIELDS = tuple(field.name for field in fields(UsageRecord))
 
 # Forward only: step n takes a store from version n to n + 1.
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_escalations)
 
 
 class Store:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import platformdirs
 
-from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig, Spill
+from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig, Spill, Verify
 from router.policy.calibrated import Calibrations
-from router.policy.conditions import compiled, lowered
+from router.policy.conditions import compiled, lowered, score_range
 from router.policy.document import Document
 from router.policy.environment import Environment
-from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, SpillEntry, TestEntry
+from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, SpillEntry, TestEntry, VerifyEntry
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
@@ -65,11 +65,31 @@ def artifact_of(written: str | None, folder: Path, environment: Environment) -> 
 def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Calibrations) -> Policy:
     """One policy; a score rule without `below` or `above` takes the lowest and the highest tier."""
     rules = tuple(_rule(name, rule, tiers, calibrations) for rule in entry.select)
-    return Policy(name=name, select=rules, on_failure=tuple(entry.on_failure), spill=_spill(entry.spill))
+    return Policy(
+        name=name,
+        select=rules,
+        on_failure=tuple(entry.on_failure),
+        spill=_spill(entry.spill),
+        verify=_verify(entry.verify),
+    )
 
 
 def _spill(entry: SpillEntry | None) -> Spill | None:
     return None if entry is None else Spill(entry.from_, entry.to, entry.when.queue_ms.gt)
+
+
+def _verify(entry: VerifyEntry | None) -> Verify | None:
+    if entry is None:
+        return None
+    band = entry.band and score_range(entry.band.gte, entry.band.lt)
+    return Verify(
+        target=entry.target,
+        escalate_to=entry.escalate_to,
+        floor=entry.below,
+        hold_tokens=entry.hold_tokens,
+        max_added_ms=entry.max_added_ms,
+        band=(band.gte, band.lt) if band else None,
+    )
 
 
 def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibrations) -> Rule:

@@ -42,7 +42,7 @@ def _parts(table: ConditionTable) -> Iterable[Condition]:
     if table.task is not None:
         yield TaskIs(frozenset(table.task))
     if table.score is not None:
-        yield _score_range(table.score.gte, table.score.lt)
+        yield score_range(table.score.gte, table.score.lt)
     if table.side_call is not None:
         yield SideCallIs(frozenset(table.side_call))
     if table.any_ is not None:
@@ -53,7 +53,8 @@ def _parts(table: ConditionTable) -> Iterable[Condition]:
         yield Not(compiled(table.not_))
 
 
-def _score_range(gte: float | None, lt: float | None) -> ScoreIs:
+def score_range(gte: float | None, lt: float | None) -> ScoreIs:
+    """The scores from `gte` on and below `lt`; None is no bound."""
     return ScoreIs(gte=0.0 if gte is None else gte, lt=float("inf") if lt is None else lt)
 
 

@@ -53,6 +53,19 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer of the plan's first target is held back until it is known to be good enough, or else `escalate_to` answers.
+
+    No guard bars `escalate_to`. `floor` is the lowest mean log-probability of the first `hold_tokens` tokens that will do.
+    """
+
+    escalate_to: str
+    floor: float
+    hold_tokens: int
+    max_added_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The plan: `targets[0]` answers, the others follow in order if it fails before its first byte.
 
@@ -73,6 +86,7 @@ class Decision:
     adapter: str | None = None
     due: str | None = None
     spilled_from: str | None = None
+    verification: Verification | None = None
 
     @property
     def target(self) -> str:

@@ -8,10 +8,10 @@ from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
-from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry
+from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry, VerifyEntry
 from router.policy.schema_models import PolicyFile
 
-WITH_A_QUEUE = frozenset({"llama.cpp", "none"})  # none: a local model that this machine has no file for
+LOCAL = frozenset({"llama.cpp", "none"})  # none: a local model that this machine has no file for
 RESERVED_GUARDS = frozenset({"down", "missing"})  # a decision uses these words for health
 
 
@@ -122,6 +122,8 @@ def _check_policy(bench: Bench, name: str) -> None:
         bench.target(target, (*place, "on_failure", index))
     if entry.spill is not None:
         _check_spill(bench, entry.spill, (*place, "spill"))
+    if entry.verify is not None:
+        _check_verify(bench, entry.verify, (*place, "verify"))
     for index, rule in enumerate(entry.select):
         _check_rule(bench, rule, (*place, "select", index))
 
@@ -130,11 +132,24 @@ def _check_spill(bench: Bench, spill: SpillEntry, place: Place) -> None:
     bench.target(spill.from_, (*place, "from"))
     bench.target(spill.to, (*place, "to"))
     source = bench.models.get(spill.from_)
-    if source is not None and source.backend not in WITH_A_QUEUE:
+    if source is not None and source.backend not in LOCAL:
         fault = f"model {shown(spill.from_)} has no queue that could be seen: only a llama.cpp model can spill"
         bench.problems.note((*place, "from"), fault)
     if spill.from_ == spill.to:
         bench.problems.note((*place, "to"), f"{shown(spill.to)} spills into itself")
+
+
+def _check_verify(bench: Bench, verify: VerifyEntry, place: Place) -> None:
+    bench.target(verify.target, (*place, "target"))
+    bench.target(verify.escalate_to, (*place, "escalate_to"))
+    target = bench.models.get(verify.target)
+    if target is not None and target.backend not in LOCAL:
+        fault = (
+            f"model {shown(verify.target)} does not tell how confident it is: only a llama.cpp model can be verified"
+        )
+        bench.problems.note((*place, "target"), fault)
+    if verify.target == verify.escalate_to:
+        bench.problems.note((*place, "escalate_to"), f"{shown(verify.escalate_to)} escalates to itself")
 
 
 def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:

@@ -4,7 +4,8 @@
    rule that does not need it decides, otherwise the highest tier that the policy names.
 2. Guards bar targets. If `wanted` is barred, the request starts at the next tier up that is not, or else the next one
    down, or else the first of `on_failure`.
-3. While the start is a local model that is too busy, `spill` may put another target before it.
+3. While the start is a local model that is too busy, `spill` may put another target before it; where
+   the score is uncertain, `verify` may put a local model before it whose answer is checked.
 4. The start and then `on_failure` make the plan; what is barred, down or missing is left out, what is still loading
    and then what keeps failing (`shut`) comes last. Only targets that the policy names are ever used. A model asked for
    by name has no other target.
@@ -18,7 +19,7 @@ from router.config import Config, ModelConfig, Policy, Rule
 from router.errors import NoTargetAvailable, RouterError
 from router.policy.conditions import JudgementLike, Truth, holds, needs_judgement
 from router.policy.decision import Decision, Facts, Refusal
-from router.policy.detour import Detour, detour_of
+from router.policy.detour import SPILL, Crossroads, Detour, detour_of
 from router.policy.guards import Veto, refusal, vetoes
 from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
 
@@ -38,7 +39,7 @@ class _Choice:
     reach: tuple[str, ...]
     on_failure: tuple[str, ...] = ()
     adapter: str | None = None
-    by: Policy | None = None
+    by: tuple[Policy, Rule] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,13 @@ class _Field:
         allowed = [name for name in dict.fromkeys(names) if not self._is_out(name)]
         return tuple(sorted(allowed, key=lambda name: LAST.get(self.states.get(name, "ready"), 0)))
 
-    def detour(self, start: str, facts: Facts) -> Detour | None:
-        """The way around `start`, among the targets that no guard bars."""
+    def detour(self, start: str, facts: Facts, judgement: JudgementLike | None) -> Detour | None:
+        """The better way than `start`, among the targets that no guard bars."""
+        if self.choice.by is None:
+            return None
         allowed = {name: self.states.get(name, "ready") for name in self.choice.reach if name not in self.barred}
-        return detour_of(self.choice.by, start, facts, allowed)
+        score = None if judgement is None else judgement.score
+        return detour_of(Crossroads(*self.choice.by, start, facts, score, allowed))
 
     def reason(self, start: str, target: str) -> str:
         """Why `target` answers. A tier that is not configured is told on every answer, so that nobody overlooks it."""
@@ -131,7 +135,7 @@ def decide(
     field = _Field(config, choice, vetoes(config, choice.reach, facts, judgement), states)
     order = field.order()
     start = next((name for name in order if name not in field.barred), choice.wanted)
-    detour = field.detour(start, facts)
+    detour = field.detour(start, facts, judgement)
     targets = field.usable((start if detour is None else detour.to, start, *choice.on_failure))
     if not targets:
         raise field.nothing_left(order, facts)
@@ -140,13 +144,14 @@ def decide(
         rule=choice.rule,
         wanted=choice.wanted,
         targets=targets,
-        reason=field.reason(start, targets[0]) if detour is None else detour.reason,
+        reason=(detour and detour.reason) or field.reason(start, targets[0]),
         refusals=tuple(field.refusals(choice.reach)),
         score=None if judgement is None else judgement.score,
         task=None if judgement is None else judgement.task,
         adapter=choice.adapter,
-        due=start,
-        spilled_from=None if detour is None else start,
+        due=detour.to if detour and detour.verification else start,
+        spilled_from=start if detour and detour.reason == SPILL else None,
+        verification=detour.verification if detour else None,
     )
 
 
@@ -159,7 +164,8 @@ def needs_score(config: Config, request_model: str) -> bool:
     asked = resolve_model(config, request_model)
     rules = asked.select if isinstance(asked, Policy) else ()
     conditions = [*(rule.when for rule in rules), *(guard.when for guard in config.guards)]
-    return any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
+    is_banded = isinstance(asked, Policy) and asked.verify is not None and asked.verify.band is not None
+    return is_banded or any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
 
 
 def _asked(config: Config, name: str, model: ModelConfig) -> _Choice:
@@ -179,7 +185,7 @@ def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLi
             if _abstains(rule, judgement):
                 reason = "abstained"
             break
-    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter, policy)
+    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter, (policy, chosen))
 
 
 def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth:

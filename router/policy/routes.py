@@ -30,10 +30,11 @@ def adapter_of(config: Config, name: str) -> str | None:
 
 
 def reach(policy: Policy) -> tuple[str, ...]:
-    """Every target that the policy names: by its rules, `on_failure`, `spill`. Nothing else is ever used."""
+    """Every target that the policy names: by its rules, `on_failure`, `spill` and `verify`. Nothing else is ever used."""
     named = [name for rule in policy.select for name in _named_by(rule) if name is not None]
     relief = () if policy.spill is None else (policy.spill.to,)
-    return tuple(dict.fromkeys((*named, *policy.on_failure, *relief)))
+    checked = () if policy.verify is None else (policy.verify.target, policy.verify.escalate_to)
+    return tuple(dict.fromkeys((*named, *policy.on_failure, *relief, *checked)))
 
 
 def _named_by(rule: Rule) -> tuple[str | None, ...]:

@@ -203,6 +203,27 @@ class SpillEntry(Strict):
     """What counts as too busy."""
 
 
+class VerifyEntry(Strict):
+    """Lets a local model begin, and moves what it is not confident of to another model before the client sees any of it."""
+
+    target: Id
+    """The local model whose answers are checked."""
+    escalate_to: Id
+    """The model that answers instead."""
+    signal: Literal["confidence"] = "confidence"
+    """What is checked: the local model's own confidence in its tokens."""
+    below: Annotated[float, Field(ge=-100, le=0, allow_inf_nan=False)]
+    """A mean log-probability of the tokens below this is not good enough (0 is certain, -1 is quite unsure)."""
+    hold_tokens: Annotated[int, Field(ge=1, le=256)] = 24
+    """How many tokens are held back until it is known."""
+    max: Literal[1] = 1
+    """How often a request may move; more than once makes no sense with two models."""
+    max_added_ms: Annotated[float, Field(gt=0, le=600_000, allow_inf_nan=False)] = 2000.0
+    """How long the check may keep the client waiting."""
+    band: ScoreRange | None = None
+    """The scores that are uncertain; by default the rule's abstain band, without one whatever `target` answers."""
+
+
 class PolicyEntry(Strict):
     """How a target is chosen, and what is tried when it is down or too busy."""
 
@@ -212,6 +233,8 @@ class PolicyEntry(Strict):
     """Targets to try in this order when the chosen one is down or fails before its first byte."""
     spill: SpillEntry | None = None
     """Where requests go while a local model is too busy."""
+    verify: VerifyEntry | None = None
+    """Whose answers are checked, and who answers instead."""
 
 
 class Expectation(Strict):

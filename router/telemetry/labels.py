@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TypeAlias, get_args
 
 from router.config import Config, ModelConfig
+from router.dispatch.doubt import Signal
 from router.dispatch.trace import AttemptOutcome, End
 from router.errors import BadRequest, RouterError
 from router.policy.routes import ASKED, DIRECT
@@ -13,8 +14,8 @@ Labels: TypeAlias = frozenset[str]
 OTHER = "other"
 ROUTES = frozenset({"chat", "embeddings"})
 TOKEN_TYPES = frozenset({"input", "output"})
-# What the money was spent on: an answer that was delivered whole, or one that was not.
-COST_KINDS = frozenset({"answer", "unfinished"})
+# What the money was spent on: an answer that was delivered whole, one that was not, or one given up for a better one.
+COST_KINDS = frozenset({"answer", "unfinished", "escalation"})
 ERROR_TYPES = frozenset({"", "error", "interrupted", "client_gone"})
 STATUSES = frozenset(
     map(str, (200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504))
@@ -59,6 +60,7 @@ def words_of(literal: object) -> Labels:
 
 OUTCOMES = words_of(AttemptOutcome)
 ENDS = words_of(End)
+SIGNALS = words_of(Signal)
 FALLBACK_REASONS = OUTCOMES | {"not_ready", "shut"}
 
 

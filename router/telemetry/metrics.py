@@ -75,6 +75,11 @@ class Metrics:
             "Times one target took over from another.",
             {"from": targets, "to": targets, "reason": labels.FALLBACK_REASONS},
         )
+        self._escalations = self._counter(
+            "shunt_escalations_total",
+            "Answers that were given up for a better model's before the client saw any of them.",
+            {"signal": labels.SIGNALS},
+        )
         self._spills = self._counter(
             "shunt_spills_total",
             "Requests that another target took because a local one was too busy.",
@@ -192,6 +197,8 @@ class Metrics:
             self._attempts(attempt.target, attempt.outcome).inc()
         for fallback in trace.fallbacks:
             self._fallbacks(fallback.source, fallback.to, fallback.reason).inc()
+        for escalation in trace.escalations:
+            self._escalations(escalation.signal).inc()
         if record.stream and record.ttft_s is not None and trace.end is not None:
             self._streams(record.target, trace.end).inc()
         self._count_money(record)
@@ -201,7 +208,11 @@ class Metrics:
         if record.cost_usd is None:
             self._price_unknown(record.target).inc()
             return
-        self._cost(record.target, "answer" if record.outcome == "ok" else "unfinished").inc(record.cost_usd)
+        given_up_usd = record.escalation_usd or 0.0
+        answer_usd = record.cost_usd - given_up_usd
+        self._cost(record.target, "answer" if record.outcome == "ok" else "unfinished").inc(max(0.0, answer_usd))
+        if record.escalated_from is not None:
+            self._cost(record.escalated_from, "escalation").inc(given_up_usd)
         if record.baseline_usd is not None:
             self._baseline().inc(record.baseline_usd)
 

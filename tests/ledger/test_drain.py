@@ -4,12 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from router.errors import ConfigError
 from router.ledger.drain import drain, journal_sizes
 from router.ledger.journal import JOURNAL_FOLDER, Journal
-from router.ledger.store import FILE_NAME, MIGRATIONS, Store, schema
+from router.ledger.store import ESCALATION_COLUMNS, FILE_NAME, MIGRATIONS, Store, records, schema
 from router.ledger.tally import Tally
 from tests.ledger.books import drained, stored, stored_ids
 from tests.ledger.examples import RECORD, record
@@ -153,3 +153,21 @@ def test_records_of_many_batches_arrive_in_order(tmp_path: Path, monkeypatch: py
     journal.close()
     assert drained(tmp_path).stored == 40
     assert stored_ids(tmp_path) == [f"req_{number}" for number in range(40)]
+
+
+def test_an_older_store_learns_of_escalations(tmp_path: Path):
+    """A store of the first version keeps its records, takes new ones, and what it did not know counts as none."""
+    with Store.in_folder(tmp_path) as store:
+        store.migrate()
+        store.add("a", [(0, record("old"))], 10)
+        with store.engine.begin() as connection:
+            for name in ESCALATION_COLUMNS:
+                connection.exec_driver_sql(f"ALTER TABLE records DROP COLUMN {name}")
+            connection.execute(update(schema).values(version=1))
+        store.migrate()
+        moved = record("new", escalated_from="small", escalation_signal="json", escalation_prompt_tokens=7)
+        store.add("a", [(10, moved)], 20)
+        with store.reading() as connection:
+            columns = [records.c[name] for name in ("request_id", "escalated_from", "escalation_prompt_tokens")]
+            found = connection.execute(select(*columns).order_by(records.c.request_id)).all()
+    assert [tuple(row) for row in found] == [("new", "small", 7), ("old", None, 0)]

@@ -265,7 +265,6 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
     [
         ("policies:", "budgets: [1]\npolicies:"),
         ("    select:", "    session: {mode: pin}\n    select:"),
-        ("    select:", "    verify: {target: small}\n    select:"),
         ("    select:", "    shadow: {sample: 1}\n    select:"),
         ("{id: learned,", "{id: learned, when: {pii: [email]},"),
         ("{id: learned,", "{id: learned, when: {any: [{not: {queue_ms: {gt: 1}}}]},"),

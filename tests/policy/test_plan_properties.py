@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.config import Config, Guard, ModelConfig, Policy, Rule, Spill
+from router.config import Config, Guard, ModelConfig, Policy, Rule, Spill, Verify
 from router.errors import RouterError
 from router.policy import decide
 from router.policy.conditions import holds
@@ -35,12 +35,17 @@ fixed = st.builds(lambda when, target: Rule("fixed", when, target=target), condi
 learned = st.builds(lambda when, low, high: Rule("learned", when, None, 0.5, low, high), conditions, names, names)
 waits = st.sampled_from([0.0, 10.0, 50.0])
 spills = st.none() | st.builds(Spill, names, names, waits)
+bands = st.sampled_from([None, (0.0, 0.5), (0.4, 0.8)])
+verifies = st.none() | st.builds(
+    lambda target, to, band: Verify(target, to, -1.0, max_added_ms=20.0, band=band), names, names, bands
+)
 policies = st.builds(
-    lambda select, last, on_failure, spill: Policy("auto", (*select, last), tuple(on_failure), spill),
+    lambda select, last, on_failure, spill, verify: Policy("auto", (*select, last), tuple(on_failure), spill, verify),
     st.lists(fixed | learned, max_size=3),
     fixed | learned,
     st.lists(names, max_size=4),
     spills,
+    verifies,
 )
 
 
@@ -115,6 +120,9 @@ def test_no_plan_holds_a_refused_target(
     assert set(decision.targets) <= allowed
     assert all(may_have(config, target, request, judgement) for target in decision.targets)
     assert not {health.get(target) for target in decision.targets} & {"down", "missing"}
+    if decision.verification is not None:
+        assert may_have(config, decision.verification.escalate_to, request, judgement)
+        assert "ready" == health.get(decision.verification.escalate_to, "ready") == health.get(decision.target, "ready")
     assert not {refusal.target for refusal in decision.refusals} & set(decision.targets)
 
 
@@ -129,6 +137,9 @@ def test_a_healthy_allowed_choice_is_kept(config: Config, request: Facts, judgem
         spill = config.policies["auto"].spill
         assert (spill.source, spill.to, "spill") == (decision.due, decision.target, decision.reason)
         assert request.load.queue_ms[spill.source] > max(spill.queue_ms, request.load.first_ms.get(spill.to, 0.0))
+    elif decision.reason == "verify":
+        assert decision.verification is not None
+        assert config.policies["auto"].verify.target == decision.target
     elif may_have(config, decision.wanted, request, judgement):
         assert decision.target == decision.wanted
         assert decision.reason in {"rule", "classifier_failed"}
