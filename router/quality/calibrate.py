@@ -197,7 +197,10 @@ def _figure(found: Interval, digits: int) -> dict[str, float]:
 
 def _merged(desk: Desk, rule: LockedRule) -> LockFile:
     """The lock with this rule in it; what it says of rules that are still calibrated stays."""
-    before = read_lock(lock_path(desk.path))
+    try:
+        before = read_lock(lock_path(desk.path))
+    except ConfigError:
+        before = None  # a lock that nobody can read is what this command is told to replace
     kept: dict[str, dict[str, LockedRule]] = {}
     for name, rules in (before.policies if before else {}).items():
         entries = desk.file.policies[name].select if name in desk.file.policies else []

@@ -117,7 +117,7 @@ def evaluate(
     from router.quality.costs import priced  # noqa: PLC0415
     from router.quality.curve import draw  # noqa: PLC0415
 
-    found = policy.load(config)
+    found = policy.load(config, locked=False)
     rows, _ = _rows(found, found.tiers[0], data, None, from_ledger=False)
     rows = priced(rows, Prices.load(found), found.tiers[0], found.tiers[-1])
     classifier = load_classifier(found)

@@ -117,6 +117,26 @@ def test_what_cannot_be_calibrated_leaves_the_lock_alone(folder: Path, arguments
     assert (folder / "shunt.lock").read_text() == "version: 1\npolicies: {}\n"
 
 
+def test_a_broken_lock_can_be_made_anew(folder: Path):
+    """What stops the start does not stop the command that mends it."""
+    (folder / "shunt.lock").write_text("nonsense: [")
+    assert "shunt.lock" in refused("policy", "check")
+    assert "APGR" in shunt("evaluate", "--data", "rows.jsonl")
+    shunt("calibrate", "--data", "rows.jsonl", "--objective", "max_large_pct=25")
+    assert "from the lock" in shunt("policy", "check")
+
+
+def test_what_the_lock_says_of_other_policies_stays(folder: Path):
+    """Calibrating one policy leaves the other's threshold as it is."""
+    path = folder / "shunt.yaml"
+    path.write_text(path.read_text().replace("select: [{id: all, target: small}]", "select: [{id: all, score: complexity, "
+                                             "calibration: auto}, {id: rest, target: large}]"))  # fmt: skip
+    shunt("calibrate", "--data", "rows.jsonl", "--objective", "max_large_pct=25")
+    shunt("calibrate", "--data", "rows.jsonl", "--objective", "max_large_pct=60", "--policy", "plain")
+    found = read_lock(folder / "shunt.lock").policies
+    assert found["auto"]["learned"].threshold > found["plain"]["all"].threshold
+
+
 def test_the_rules_own_objective_counts(folder: Path):
     """An objective in the file need not be repeated, and cannot be contradicted."""
     path = folder / "shunt.yaml"
