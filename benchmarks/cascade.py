@@ -26,19 +26,19 @@ BARS = {"mmlu": 0.70, "medmcqa": 0.66, "triviaqa": 0.81}
 FOLDS = 5
 ROUNDS = 500
 SHARES = tuple(step / 20 for step in range(21))
-FILE = Path("../shared/data/measure/cascade_confidence.jsonl.gz")
+FILE = "../shared/data/measure/cascade_confidence.jsonl.gz"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Where the rows are, and how often the folds are drawn anew."""
-    parser.add_argument("--data", type=Path, default=FILE, metavar="FILE", help=f"default: {FILE}")
+    parser.add_argument("--data", default=FILE, metavar="FILE", help=f"default: {FILE}")
     parser.add_argument("--repeats", type=int, default=3, metavar="N", help="draws of the folds; default: 3")
 
 
 def run(options: argparse.Namespace) -> dict[str, object]:
     """Measure every method on every data set."""
     try:
-        found = [json.loads(line) for line in gzip.decompress(options.data.read_bytes()).splitlines()]
+        found = [json.loads(line) for line in gzip.decompress(Path(options.data).read_bytes()).splitlines()]
     except (OSError, ValueError) as error:
         raise RuntimeError(f"{options.data}: {error}") from error
     return {name: _measure(name, [row for row in found if _family(row) == name], options.repeats) for name in SETS}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cascade, cascade_models
+from benchmarks import cascade, cascade_models, results
 
 WORDS = ("alpha", "beta", "gamma", "delta", "prime", "cell", "verb", "river")
 
@@ -48,8 +48,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_confidence_that_tells_is_found(tmp_path: Path, quick: None):
     """Confidence ranks well, length does not, and a cascade pays for the small model's run on every question."""
-    path = answers(tmp_path / "answers.jsonl.gz")
-    result = cascade.run(argparse.Namespace(data=path, repeats=1))
+    parser = argparse.ArgumentParser()
+    cascade.add_options(parser)
+    options = parser.parse_args(["--data", str(answers(tmp_path / "answers.jsonl.gz")), "--repeats", "1"])
+    result = cascade.run(options)
+    json.dumps(results.rounded({"options": vars(options), "result": result}), allow_nan=False)
     found = result["mmlu"]
     assert found["methods"]["confidence"]["apgr"] > 0.6
     assert abs(found["methods"]["length"]["apgr"] - 0.5) < 0.15
