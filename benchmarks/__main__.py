@@ -25,6 +25,10 @@ TABLE = {
     "interference": ("benchmarks.engine_interference", "what running streams feel of a long prompt that arrives"),
     "ledger": ("benchmarks.ledger", "CPU of journal, metrics and log for each request, and records/s into the store"),
     "overhead": ("benchmarks.overhead", "what the router adds: latency, requests/s, CPU and memory, against a mock"),
+    "quality": (
+        "benchmarks.quality",
+        "routing quality on public sets and hand-written prompts, perturbations, latency",
+    ),
     "start": ("benchmarks.start", "time until /readyz answers 200 with a model on disk, and memory"),
     "threads": (
         "benchmarks.engine_threads",

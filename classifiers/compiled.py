@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, Hits, hits
 from classifiers.reading import Reading
+from classifiers.shape import FORMS, OPEN, SHAPE, Shape, bend, shape
 from classifiers.structure import names, structure
 
 Floats = NDArray[np.float64]
@@ -20,13 +21,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Weights of both heads. `words` has one entry for each n-gram bucket, `structure` one for each number.
+    """Weights of both heads.
+
+    For difficulty `words` has a row for each of `shape.FORMS` and a column for each n-gram bucket, `shape` a row for each
+    form and a column for each number of `bend`, which `scales` is for; `bias` has one entry for each form, and
+    `structure`, which only open prompts have, one for each number.
 
     The task head's tables have a second axis, one column for each task; its n-gram table may be smaller by a power of 2.
     """
 
     lexicon: NDArray[np.uint8]
     words: NDArray[np.float32]
+    scales: Floats
+    shape: Floats
     structure: Floats
     bias: Floats
     task_words: NDArray[np.float32]
@@ -39,6 +46,7 @@ class Evidence:
     """Everything the heads see of a text."""
 
     hits: Hits
+    shape: Shape
     structure: Floats
 
 
@@ -73,17 +81,21 @@ class Scorer:
         self.matcher = CueMatcher(unpack_lexicon(tables.lexicon))
         if len(tables.structure) != len(names(self.matcher)):
             raise ValueError("made for other features than this version's; train it again")
-        self._bias = float(tables.bias[0])
+        if tables.scales.shape != (4, len(SHAPE)) or tables.shape.shape != (len(FORMS), 3 * len(SHAPE)):
+            raise ValueError("made for other shapes than this version's; train it again")
         self._fold = BITS - (len(tables.task_words).bit_length() - 1)
 
     def evidence(self, reading: Reading) -> Evidence:
         """What the heads see of a reading."""
-        return Evidence(hits(reading), structure(reading, self.matcher))
+        return Evidence(hits(reading), shape(reading), structure(reading, self.matcher))
 
     def log_odds(self, evidence: Evidence) -> float:
         """Log-odds that the large model is needed."""
-        words = self.tables.words[evidence.hits.buckets] @ evidence.hits.weights
-        return float(words + evidence.structure @ self.tables.structure) + self._bias
+        form = evidence.shape.form
+        words = self.tables.words[form][evidence.hits.buckets] @ evidence.hits.weights
+        asked = float(evidence.structure @ self.tables.structure) if form == OPEN else 0.0
+        built = bend(evidence.shape.numbers, self.tables.scales) @ self.tables.shape[form]
+        return float(words) + asked + float(built) + float(self.tables.bias[form])
 
     def task_probabilities(self, evidence: Evidence) -> Floats:
         """One probability for each task."""

@@ -15,10 +15,13 @@ from classifiers.cues import LEXICON_FILE, read_lexicon
 from classifiers.examples import Example
 from classifiers.pipelines import difficulty_pipeline
 from classifiers.protocol import apgr, calibration_error, cpt, ranking
+from classifiers.weighing import shared_weights
 
 TESTED = ("mmlu", "gsm8k", "mt_bench")
 TOO_SMALL_TO_SPLIT = ("mt_bench",)
 FOLDS = 5
+CALIBRATING_FOLDS = 2
+"""Fewer than what ships has: every track fits this many times more."""
 
 Weigh = Callable[[Sequence[Example]], list[float]]
 
@@ -33,11 +36,17 @@ class Table:
 
     def predict(self, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Expected gain of the `test` rows after fitting a fresh head on the `train` rows."""
-        # Ranking needs no calibration, and cross-fitting inside of each track would cost five fits more.
-        head = difficulty_pipeline({})["head"].set_params(folds=1)
+        head = difficulty_pipeline({})["head"].set_params(folds=CALIBRATING_FOLDS)
         gains = np.array([example.gain for example in self.examples])
         groups = np.array([example.source for example in self.examples])
-        head.fit(self.features[train], gains[train], sample_weight=self.weights[train], groups=groups[train])
+        shared = np.array(shared_weights(self.examples))
+        head.fit(
+            self.features[train],
+            gains[train],
+            sample_weight=self.weights[train],
+            groups=groups[train],
+            shared_weight=shared[train],
+        )
         return np.asarray(head.predict(self.features[test]))
 
 

@@ -12,7 +12,12 @@ from sklearn.utils import Tags
 from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, hits
 from classifiers.reading import Reading, read
+from classifiers.shape import FORMS, OPEN, bend, shape
 from classifiers.structure import names, structure
+
+IDF_DECIMALS = 4
+KNOTS = (1 / 3, 2 / 3)
+TINY = 0.01
 
 
 class _TextStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -45,11 +50,14 @@ class Reader(_TextStep):
 class HashedNgrams(_TextStep):
     """Readings to hashed word and character n-grams, weighted by inverse document frequency.
 
-    `bits` is at most `BITS`: a smaller table folds neighbouring buckets of the full one.
+    `bits` is at most `BITS`: a smaller table folds neighbouring buckets of the full one. With `priors`, one for each of
+    `shape.FORMS`, every form has a table of its own, times its prior: what a word says about an exam question does not
+    carry over to other prompts.
     """
 
-    def __init__(self, bits: int = BITS) -> None:
+    def __init__(self, bits: int = BITS, priors: tuple[float, ...] | None = None) -> None:
         self.bits = bits
+        self.priors = priors
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -59,14 +67,19 @@ class HashedNgrams(_TextStep):
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002
         """Learn `idf_`, one value for each bucket: ln((1 + n) / (1 + df)) + 1."""
         counts = np.bincount(self._matrix(X).indices, minlength=1 << self.bits)
-        self.idf_ = np.log((1 + len(X)) / (1 + counts)) + 1
+        self.idf_ = np.round(np.log((1 + len(X)) / (1 + counts)) + 1, IDF_DECIMALS)
         return self
 
     def transform(self, X: Sequence[Reading]) -> sp.csr_matrix:  # noqa: N803
-        """A sparse matrix, one row for each reading and one column for each bucket."""
+        """A sparse matrix, one row for each reading and one column for each bucket (of each form)."""
         matrix = self._matrix(X)
         matrix.data *= self.idf_[matrix.indices]
-        return matrix
+        if self.priors is None:
+            return matrix
+        forms = np.array([shape(reading).form for reading in X], dtype=np.intp)
+        matrix = sp.diags_array(np.array(self.priors)[forms]) @ matrix
+        indices = matrix.indices + (np.repeat(forms, np.diff(matrix.indptr)) << self.bits)
+        return sp.csr_matrix((matrix.data, indices, matrix.indptr), shape=(len(X), len(self.priors) << self.bits))
 
     def _matrix(self, readings: Sequence[Reading]) -> sp.csr_matrix:
         found = [hits(reading) for reading in readings]
@@ -81,12 +94,44 @@ class HashedNgrams(_TextStep):
 class Structure(_TextStep):
     """Readings to structural numbers; `lexicon` maps a cue's name to what it says and its stems."""
 
-    def __init__(self, lexicon: Lexicon | None = None) -> None:
+    def __init__(self, lexicon: Lexicon | None = None, *, open_only: bool = False) -> None:
         self.lexicon = lexicon
+        self.open_only = open_only
 
     def transform(self, X: Sequence[Reading]) -> NDArray[np.float64]:  # noqa: N803
         """A dense matrix, one row for each reading and one column for each of `structure.names`."""
         matcher = CueMatcher(self.lexicon or {})
         if not len(X):
             return np.zeros((0, len(names(matcher))))
-        return np.stack([structure(reading, matcher) for reading in X])
+        if not self.open_only:
+            return np.stack([structure(reading, matcher) for reading in X])
+        return np.stack([structure(reading, matcher) * (shape(reading).form == OPEN) for reading in X])
+
+
+class Shapes(_TextStep):
+    """Readings to their shapes in units of their spread, with hinges, in one block for each form; then the form itself.
+
+    The hinges, at every number's quantiles, let the effect of a number grow or fade along its range.
+    """
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
+
+    def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002
+        """Learn `scales_`, an array of four rows: mean, spread and two knots of every number."""
+        numbers = np.stack([shape(reading).numbers for reading in X])
+        knots = np.quantile(numbers, KNOTS, axis=0)
+        self.scales_ = np.round(np.stack([numbers.mean(axis=0), numbers.std(axis=0) + TINY, *knots]), IDF_DECIMALS)
+        return self
+
+    def transform(self, X: Sequence[Reading]) -> NDArray[np.float64]:  # noqa: N803
+        """A dense matrix: for each form its block of numbers (zero for all others), and a column for each form."""
+        width = 3 * self.scales_.shape[1]
+        rows = np.zeros((len(X), len(FORMS) * (width + 1)))
+        for row, reading in zip(rows, X, strict=True):
+            found = shape(reading)
+            row[found.form * width : (found.form + 1) * width] = bend(found.numbers, self.scales_)
+            row[len(FORMS) * width + found.form] = 1.0
+        return rows

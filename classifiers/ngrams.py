@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from classifiers.reading import CAP, Reading
 
 CHARACTERS = (4,)
-BITS = 17
+BITS = 18
 
 _BASE = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)

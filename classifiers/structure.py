@@ -1,8 +1,7 @@
 """Structural numbers of a prompt: cues, length, code, formulas, question form, options, scripts.
 
-Every number lies in about 0..1. Each is given twice: as it is, and again (times `OPEN`) for open prompts only. What
-makes an instruction hard says nothing about which of two exam questions is harder, so the two have weights of their own.
-The order of the numbers is fixed by `names` and by the lexicon.
+Every number lies in about 0..1; their order is fixed by `names` and by the lexicon. Difficulty uses them for open prompts
+only: what makes an instruction hard says nothing about which of two exam questions is harder.
 """
 
 import math
@@ -15,15 +14,11 @@ from numpy.typing import NDArray
 from classifiers.cues import CueMatcher
 from classifiers.reading import Reading
 
-OPEN = 3.0
-"""How much larger the numbers of open prompts are: their prior, beside the weights that all prompts share."""
-
 LENGTH_KNOTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13)
 """log2 of the length in characters; ideographs and kana count three."""
 
 LEAD_CHARACTERS = 60
 TAIL_CHARACTERS = 80
-WORD_PROBLEM_CHARACTERS = 120
 
 _OPTION = re.compile(r"^[ \t]*\(?[A-Ha-h1-9][.):][ \t]", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*\u2022][ \t]", re.MULTILINE)
@@ -86,26 +81,24 @@ _SHAPE = (
 
 def names(matcher: CueMatcher) -> tuple[str, ...]:
     """The name of every structural number, in order."""
-    once = (
+    return (
         *(f"cue:{name}" for name in matcher.names),
         *(f"lead:{name}" for name in matcher.names),
         *(f"length:{knot}" for knot in LENGTH_KNOTS),
         *(name for name, _ in _SHAPE),
         *(f"script:{name}" for name, _, _ in _SCRIPTS),
     )
-    return (*once, *(f"open:{name}" for name in once), "open")
 
 
 def says(matcher: CueMatcher) -> tuple[str, ...]:
     """What every structural number says to a person, in the order of `names`; numbers that say the same add up."""
-    once = (
+    return (
         *matcher.says,
         *matcher.says,
         *("length" for _ in LENGTH_KNOTS),
         *(words for _, words in _SHAPE),
         *("its script" for _ in _SCRIPTS),
     )
-    return (*once, *once, "is an open request")
 
 
 def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
@@ -119,17 +112,7 @@ def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
         leading[cue] = 1.0 if places[0] < LEAD_CHARACTERS or places[-1] >= last else 0.0
     scripts = _scripts(reading.codes)
     counts = _marks(reading)
-    once = np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, counts, len(found)), *scripts])
-    factor = OPEN if _is_open(reading, counts) else 0.0
-    return np.concatenate((once, factor * once, (factor,)))
-
-
-def _is_open(reading: Reading, counts: dict[str, int]) -> bool:
-    # Exams offer options; word problems are a paragraph with numbers in it that ends in a question.
-    if "\n" in reading.raw and len(_OPTION.findall(reading.raw)) > 1:
-        return False
-    paragraph = len(reading.folded) > WORD_PROBLEM_CHARACTERS and counts["sentence"] > 0
-    return not (paragraph and reading.folded.endswith("?") and _numbers(reading) > 1)
+    return np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, counts, len(found)), *scripts])
 
 
 def _numbers(reading: Reading) -> int:
@@ -138,7 +121,7 @@ def _numbers(reading: Reading) -> int:
 
 def _length(reading: Reading, scripts: list[float]) -> Iterator[float]:
     dense = scripts[3] + scripts[4]
-    size = math.log2(1 + reading.length * (1 + 2 * dense))
+    size = math.log2(1 + reading.size * (1 + 2 * dense))
     return (min(max(size - knot, 0.0), 1.0) for knot in LENGTH_KNOTS)
 
 

@@ -16,15 +16,16 @@ from classifiers.compiled import to_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.cues import LEXICON_FILE, read_lexicon
 from classifiers.drift import histogram
-from classifiers.evaluation import hand_written_scores, tracks
+from classifiers.evaluation import hand_written_scores
 from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examples
 from classifiers.gain import DECIMALS
 from classifiers.pipelines import difficulty_pipeline, task_pipeline
-from classifiers.weighing import weigh
+from classifiers.weighing import shared_weights, weigh
 
 TRUSTED = (
     "classifiers.features.HashedNgrams",
     "classifiers.features.Reader",
+    "classifiers.features.Shapes",
     "classifiers.features.Structure",
     "classifiers.gain.GainRegressor",
 )
@@ -45,7 +46,11 @@ def fit_difficulty(examples: Sequence[Example]) -> Pipeline:
     gains = [example.gain for example in examples]
     groups = [example.source for example in examples]
     return pipeline.fit(
-        [example.prompt for example in examples], gains, head__sample_weight=weigh(examples), head__groups=groups
+        [example.prompt for example in examples],
+        gains,
+        head__sample_weight=weigh(examples),
+        head__groups=groups,
+        head__shared_weight=shared_weights(examples),
     )
 
 
@@ -132,7 +137,7 @@ def _manifest(
         "files": {name: digest(content) for name, content in contents.items()},
         "versions": installed_versions(),
         "data": _sources(data, examples),
-        "scores": {"hand_written_test": hand_written_scores(classifier, tested), **tracks(load_examples(data), weigh)},
+        "scores": {"hand_written_test": hand_written_scores(classifier, tested)},
     }
     return manifest | {"sha256": manifest_digest(manifest)}
 

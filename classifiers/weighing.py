@@ -10,6 +10,9 @@ from classifiers.examples import Example
 HAND_WEIGHT = 10.0
 """How much a prompt written by hand counts beside one outcome of a public benchmark, on average."""
 
+NOISY_WEIGHT = 0.3
+"""How much an outcome of the second licensed source counts: its labels are noisy."""
+
 BINS = 6
 HEAVIEST = 5.0
 DENSE = {"zh": 2.5, "ja": 2.5, "ko": 2.0}
@@ -22,9 +25,14 @@ def weigh(examples: Sequence[Example]) -> list[float]:
     People write easy prompts short and hard ones long; without this the score would learn to measure length.
     """
     hand = np.array([example.source == "hand" for example in examples])
-    weights = np.ones(len(examples))
+    weights = np.where([example.source.startswith("train/") for example in examples], NOISY_WEIGHT, 1.0)
     weights[hand] = HAND_WEIGHT * _balance([example for example in examples if example.source == "hand"])
     return [float(weight) for weight in weights]
+
+
+def shared_weights(examples: Sequence[Example]) -> list[float]:
+    """How much each example counts for what holds for all forms of prompts: outcomes of real models only."""
+    return [float(example.source != "hand") for example in examples]
 
 
 def _balance(examples: Sequence[Example]) -> NDArray[np.float64]:

@@ -1,0 +1,192 @@
+"""The shape of a prompt: how long, how many numbers, how varied, how its options look. No word's meaning is in it.
+
+Which of two prompts of a kind needs the large model shows in the same numbers whatever the kind is, so this is what is
+learned across all benchmarks and what carries over to prompts of a kind that was never seen. Nothing here depends on
+case or on the amount of white space.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.reading import Reading
+
+FORMS = ("options", "word problem", "open")
+"""Forms of a prompt: an exam question with options, a paragraph with numbers in it, and everything else."""
+
+OPTIONS, WORD_PROBLEM, OPEN = range(len(FORMS))
+
+SHAPE = (
+    ("characters", "length"),
+    ("words", "length"),
+    ("stem", "length"),
+    ("numbers", "numbers in it"),
+    ("numbers_share", "numbers in it"),
+    ("digits_share", "numbers in it"),
+    ("largest_number", "size of its numbers"),
+    ("decimals", "numbers in it"),
+    ("percent", "asks about shares or multiples"),
+    ("multiples", "asks about shares or multiples"),
+    ("sentences", "number of sentences"),
+    ("words_per_sentence", "length of its sentences"),
+    ("word_length", "long words"),
+    ("longest_word", "long words"),
+    ("long_words", "long words"),
+    ("variety", "how varied its words are"),
+    ("commas", "length of its sentences"),
+    ("quotes", "quotes a text"),
+    ("hyphens", "compound words"),
+    ("formula", "contains formulas"),
+    ("question", "is a question"),
+    ("negation", "asks for what is not so"),
+    ("options", "how its options look"),
+    ("option_length", "how its options look"),
+    ("longest_option", "how its options look"),
+    ("option_spread", "how its options look"),
+    ("option_numbers", "how its options look"),
+)
+"""Each number of a shape, in order, and what it says to a person."""
+
+LINEAR, HINGE = 0.1, 0.3
+"""Priors: how much a straight effect of a number may weigh, and its bends."""
+
+BOUND = 4.0
+"""No number counts further from its mean than so many times its spread: no prompt is outside of what was seen."""
+
+LONG_WORD = 7
+MAGNITUDE = 12
+WORD_PROBLEM_CHARACTERS = 80
+
+_OPTION = re.compile(r"(?:^|\n)[ \t]*\(?([A-Ha-h])[.):][ \t]+(?=\S)")
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_NEGATION = re.compile(r"\b(?:not|except|least|never|false|incorrect|no|cannot|without)\b|n['\u2019]t\b")
+_MULTIPLE = re.compile(
+    r"\b(?:half|twice|third|quarter|double|triple|times|percent|each|every|more|less|than|per|total|remaining|left)\b"
+)
+_AMOUNT = re.compile(r"\bhow (?:many|much|long|old|far)\b|\bcalculate\b")
+_ENDS = re.compile(r"[.!?。؟](?:\s|$)")
+_FORMULA = re.compile(r"[=^√∑∫≤≥\\+*/]")
+_QUOTE = re.compile(r'["“„«]')
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One of `FORMS` by its number, and the numbers named by `SHAPE`."""
+
+    form: int
+    numbers: NDArray[np.float64]
+
+
+def shape(reading: Reading) -> Shape:
+    """The shape of a reading."""
+    text = reading.folded
+    options = _options(reading)
+    stem = text[: max(len(text) - sum(map(len, options)) - 3 * len(options), 0)] if options else text
+    numbers = _NUMBER.findall(text)
+    sentences = max(len(_ENDS.findall(stem)), 1)
+    values = (
+        *_sizes(reading, stem, len(numbers)),
+        *_counts(text, numbers),
+        *_words(reading, sentences),
+        math.log1p(text.count(",")),
+        math.log1p(len(_QUOTE.findall(text))),
+        math.log1p(text.count("-")),
+        math.log1p(len(_FORMULA.findall(text))),
+        float("?" in stem or "؟" in stem),
+        float(_NEGATION.search(stem) is not None),
+        *_of_options(options),
+    )
+    return Shape(_form(text, len(options), len(numbers)), np.array(values))
+
+
+def bend(numbers: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The numbers of a shape in units of their spread, and how far each is above its two knots; all bounded.
+
+    `scales` has four rows: mean, spread and two knots of every number.
+    """
+    mean, spread, low, high = scales
+    return np.concatenate(
+        (
+            LINEAR * np.clip((numbers - mean) / spread, -BOUND, BOUND),
+            HINGE * np.clip((numbers - low) / spread, 0, BOUND),
+            HINGE * np.clip((numbers - high) / spread, 0, BOUND),
+        )
+    )
+
+
+def _form(text: str, options: int, numbers: int) -> int:
+    if options:
+        return OPTIONS
+    if not numbers or len(text) <= WORD_PROBLEM_CHARACTERS:
+        return OPEN
+    asks = text.endswith(("?", "؟")) and numbers > 1 and _ENDS.search(text[:-1]) is not None
+    return WORD_PROBLEM if asks or _AMOUNT.search(text) else OPEN
+
+
+def _sizes(reading: Reading, stem: str, numbers: int) -> tuple[float, ...]:
+    words = int(np.count_nonzero(reading.lettered))
+    return (
+        math.log1p(reading.size),
+        math.log1p(words * reading.size / max(len(reading.folded), 1)),
+        math.log1p(len(stem) + reading.size - len(reading.folded)),
+        math.log1p(numbers),
+        numbers / (words + numbers + 1),
+        int(np.count_nonzero(reading.codes == ord("0"))) / (len(reading.folded) + 1),
+    )
+
+
+def _counts(text: str, numbers: list[str]) -> tuple[float, ...]:
+    largest = max((float(number.replace(",", "")[:MAGNITUDE]) for number in numbers), default=0.0)
+    return (
+        math.log10(1 + largest),
+        float(any("." in number for number in numbers)),
+        float("%" in text or "percent" in text),
+        math.log1p(len(_MULTIPLE.findall(text))),
+    )
+
+
+def _words(reading: Reading, sentences: int) -> tuple[float, ...]:
+    lengths = (reading.ends - reading.starts)[reading.lettered]
+    count = len(lengths)
+    if not count:
+        return (math.log(sentences), 0.0, 0.0, 0.0, 0.0, 0.0)
+    return (
+        math.log(sentences),
+        math.log1p(count / sentences),
+        float(lengths.mean()),
+        math.log1p(int(lengths.max())),
+        int(np.count_nonzero(lengths > LONG_WORD)) / count,
+        _distinct(reading) / (count + 1),
+    )
+
+
+def _distinct(reading: Reading) -> int:
+    starts, ends = reading.starts[reading.lettered].tolist(), reading.ends[reading.lettered].tolist()
+    return len({reading.folded[start:end] for start, end in zip(starts, ends, strict=True)})
+
+
+def _options(reading: Reading) -> list[str]:
+    # Options are lines of their own, so this looks at the text as it was written.
+    if "\n" not in reading.raw:
+        return []
+    found = list(_OPTION.finditer(reading.raw))
+    if [match[1].lower() for match in found[:2]] != ["a", "b"]:
+        return []
+    ends = [*(match.start() for match in found[1:]), len(reading.raw)]
+    return [
+        reading.raw[match.end() : end].strip().removesuffix("Answer:").strip()
+        for match, end in zip(found, ends, strict=True)
+    ]
+
+
+def _of_options(options: list[str]) -> tuple[float, ...]:
+    if not options:
+        return (0.0, 0.0, 0.0, 0.0, 0.0)
+    lengths = [len(option) for option in options]
+    shortest, longest = math.log1p(min(lengths)), math.log1p(max(lengths))
+    numeric = sum(not any(character.isalpha() for character in option) for option in options)
+    mean = math.log1p(sum(lengths) / len(lengths))
+    return (len(options) / 4, mean, longest, longest - shortest, numeric / len(options))
