@@ -21,6 +21,8 @@ from router.gate.auth import Auth
 from router.gate.boundary import Boundary
 from router.gate.inflight import Inflight
 from router.gate.refusal import refusal
+from router.generations import Generations, Pinned
+from router.reload import Reloader
 from router.runtime import Runtime
 
 logger = logging.getLogger("shunt.app")
@@ -62,18 +64,22 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         ConfigError: something that the configuration names cannot be used.
     """
     runtime = Runtime(config)
+    generations = Generations(runtime)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await runtime.start()
-        greeting = asyncio.ensure_future(on_start(runtime)) if on_start is not None else None
+        beside = [] if on_start is None else [asyncio.ensure_future(on_start(runtime))]
+        if config.path is not None:
+            beside.append(asyncio.ensure_future(Reloader(generations, config.path).run()))
         try:
             yield
         finally:
-            runtime.is_draining = True
-            if greeting is not None:
-                greeting.cancel()
-            await runtime.close()
+            generations.current.is_draining = True
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await generations.close()
 
     app = FastAPI(
         title="Shunt",
@@ -91,21 +97,21 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
             Exception: _on_defect,
         },
     )
-    app.state.runtime = runtime
+    app.state.generations = generations
     app.router.route_class = DirectRoute
     for method, path, endpoint in ROUTES:
         app.add_api_route(f"/v1{path}", endpoint, methods=[method], response_model=None)
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    gated = Auth(Inflight(app, most=config.server.max_inflight), keys=config.server.keys)
+    gated = Auth(Inflight(Pinned(app, generations), most=config.server.max_inflight), keys=config.server.keys)
     return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
 
 
 async def _on_router_error(request: Request, error: RouterError) -> Response:
     state = request.scope["state"]
     if not state.get("is_accepted"):
-        request.app.state.runtime.refused(error, state["request_id"])
+        request.app.state.generations.current.refused(error, state["request_id"])
     return refusal(error)
 
 

@@ -40,24 +40,38 @@ class Verdict:
 
 
 class Runtime:
-    """Everything a request needs, built once from a `Config`.
+    """Everything a request needs, built once from a `Config`; after a `before` it keeps what did not change.
+
+    That is every target whose entry is the same, with what is remembered of it, the ledger and the metrics.
 
     Raises:
         ConfigError: the classifier's artifact is missing or altered, or the price map cannot be read.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, before: "Runtime | None" = None) -> None:
         self.config = config
         self.classifier = load_classifier(config)
-        budget = Budget(config.memory_budget_bytes)
+        self.budget: Budget = before.budget if before else Budget(config.memory_budget_bytes)
+        kept = before.unchanged(config) if before else {}
         self.targets: Mapping[str, Backend] = {
-            name: build(model, config, budget) for name, model in config.models.items()
+            name: kept.get(name) or build(model, config, self.budget) for name, model in config.models.items()
         }
-        self.fleet = Fleet.fresh(self.targets)
+        self.fleet: Fleet = before.fleet.renewed(self.targets, kept) if before else Fleet.fresh(self.targets)
         self.prices = Prices.load(config)
-        self.ledger = Ledger(config)
-        self.metrics = Metrics(config, usual_scores(config))
+        self.ledger: Ledger = before.ledger if before else Ledger(config)
+        self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
         self.is_draining = False
+
+    def beside(self, other: "Runtime") -> list[Backend]:
+        """The targets that this one has and `other` has not."""
+        shared = set(map(id, other.targets.values()))
+        return [target for target in self.targets.values() if id(target) not in shared]
+
+    def unchanged(self, config: Config) -> dict[str, Backend]:
+        """The targets that `config` describes in the same words."""
+        # The entry as it was written: a local target's own has the window that its file turned out to have.
+        same = {name for name, model in config.models.items() if self.config.models.get(name) == model}
+        return {name: target for name, target in self.targets.items() if name in same}
 
     async def start(self) -> None:
         """Start the ledger and every target; a target that is not ready yet does not hold the others up."""

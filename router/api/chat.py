@@ -17,6 +17,7 @@ from router.dispatch.framing import ChatFrames, collect
 from router.dispatch.merge import usage_object
 from router.errors import ClientGone, StreamInterrupted
 from router.exchange import Exchange
+from router.generations import runtime_of
 from router.ledger.record import UsageRecord
 from router.runtime import Runtime
 
@@ -33,7 +34,7 @@ async def chat_completions(request: Request) -> Response:
     Raises:
         RouterError: the request is wrong or nothing may answer it.
     """
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     chat = await read_chat(request, runtime)
     verdict = await runtime.decide(chat, dict(request.headers))
     state = request.scope["state"]

@@ -17,7 +17,7 @@ from router.api.schema import ShortText
 from router.chat import EmbeddingRequest
 from router.embedding import EmbeddingExchange, decide_embedding
 from router.errors import ClientGone
-from router.runtime import Runtime
+from router.generations import runtime_of
 
 MAX_INPUTS = 2048
 MAX_INPUT_TOKENS = 1_048_576
@@ -45,7 +45,7 @@ async def create_embeddings(request: Request) -> Response:
     Raises:
         RouterError: the request is wrong or nothing may answer it.
     """
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     server, state = runtime.config.server, request.scope["state"]
     given = await read_json(request, server.max_body_bytes)
     body, ignored = checked(EmbeddingBody, given, strict_fields=server.strict_fields)

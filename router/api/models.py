@@ -5,12 +5,13 @@ from starlette.responses import JSONResponse
 
 from router import policy
 from router.config import Config, Policy
+from router.generations import runtime_of
 from router.runtime import Runtime
 
 
 async def list_models(request: Request) -> JSONResponse:
     """Policies first, then models, models under their adapters, then aliases without a wildcard."""
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     names = _names(runtime.config)
     return JSONResponse({"object": "list", "data": [_entry(runtime, name) for name in names]})
 
@@ -21,7 +22,7 @@ async def show_model(request: Request) -> JSONResponse:
     Raises:
         ModelNotFound: nothing has that name.
     """
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     name = request.path_params["name"]
     policy.resolve_model(runtime.config, name)
     return JSONResponse(_entry(runtime, name))

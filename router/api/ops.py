@@ -3,7 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from router.runtime import Runtime
+from router.generations import generations_of, runtime_of
+
+MAX_PROBLEMS = 20
 
 
 async def livez(_request: Request) -> JSONResponse:
@@ -13,19 +15,21 @@ async def livez(_request: Request) -> JSONResponse:
 
 async def readyz(request: Request) -> JSONResponse:
     """200 when some target takes requests, none is loading that does not yet, and the process is not draining."""
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     states = {name: target.state() for name, target in runtime.targets.items()}
     can_answer = any(state.is_ready for state in states.values())
     is_starting = any(state.status == "loading" and not state.is_ready for state in states.values())
     is_ready = can_answer and not is_starting and not runtime.is_draining
     targets = {name: {"status": state.status, "reason": state.reason} for name, state in states.items()}
     status = "ready" if is_ready else "draining" if runtime.is_draining else "not ready"
-    return JSONResponse({"status": status, "targets": targets}, 200 if is_ready else 503)
+    loaded = generations_of(request).status
+    told = {"loaded_at": loaded.loaded_at, "rejected": loaded.rejected[:MAX_PROBLEMS]}
+    return JSONResponse({"status": status, "targets": targets, "policy": told}, 200 if is_ready else 503)
 
 
 async def metrics(request: Request) -> Response:
     """The registry in the form that the scraper asks for."""
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     runtime.observe()
     body, media_type = runtime.metrics.render(request.headers.get("accept", ""))
     return Response(body, media_type=media_type)

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from router.api.chat import read_chat
 from router.explanation import explain
-from router.runtime import Runtime
+from router.generations import runtime_of
 
 
 async def route(request: Request) -> JSONResponse:
@@ -16,7 +16,7 @@ async def route(request: Request) -> JSONResponse:
     Raises:
         RouterError: the request is wrong or nothing may answer it.
     """
-    runtime: Runtime = request.app.state.runtime
+    runtime = runtime_of(request)
     chat = await read_chat(request, runtime)
     verdict = await runtime.decide(chat, dict(request.headers))
     return JSONResponse(asdict(explain(runtime, chat, verdict)))

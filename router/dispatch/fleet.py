@@ -1,6 +1,6 @@
 """The targets of one configuration, with what is remembered of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from router.backends.base import Backend
@@ -18,6 +18,10 @@ class Fleet:
     def fresh(cls, backends: Mapping[str, Backend]) -> "Fleet":
         """Targets of which nothing is known yet."""
         return cls(backends, Health(backend.config for backend in backends.values()))
+
+    def renewed(self, backends: Mapping[str, Backend], kept: Collection[str]) -> "Fleet":
+        """Other targets, with what is remembered of those that are `kept`."""
+        return Fleet(backends, self.health.renewed((backend.config for backend in backends.values()), kept))
 
     def states(self) -> dict[str, str]:
         """The status of each target; `shut` is one that could be asked but is left alone because it keeps failing."""

@@ -1,7 +1,7 @@
 """How each target has been doing lately: its breaker, its retry budget, how long it takes to begin."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,6 +41,12 @@ class Health:
     def __init__(self, models: Iterable[ModelConfig], clock: Callable[[], float] = time.perf_counter) -> None:
         self._targets = {model.name: TargetHealth(model) for model in models}
         self.clock = clock
+
+    def renewed(self, models: Iterable[ModelConfig], kept: Collection[str]) -> "Health":
+        """The memory for other targets; of those that are `kept` nothing is forgotten, and both go on learning."""
+        health = Health(models, self.clock)
+        health._targets |= {name: self._targets[name] for name in kept}
+        return health
 
     def admits(self, target: str) -> bool:
         """True when `target` should be asked even though others could be."""

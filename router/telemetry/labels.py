@@ -1,6 +1,8 @@
 """The closed sets of label values: whatever a client sends, the number of series stays the same."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import TypeAlias, get_args
 
 from router.config import Config, ModelConfig
@@ -9,10 +11,11 @@ from router.dispatch.trace import AttemptOutcome, End
 from router.errors import BadRequest, RouterError
 from router.policy.routes import ASKED, DIRECT
 
-Labels: TypeAlias = frozenset[str]
+Labels: TypeAlias = AbstractSet[str]
 
 OTHER = "other"
 ROUTES = frozenset({"chat", "embeddings"})
+RELOADS = frozenset({"ok", "rejected"})
 TOKEN_TYPES = frozenset({"input", "output"})
 # What the money was spent on: an answer that was delivered whole, one that was not, or one given up for a better one.
 COST_KINDS = frozenset({"answer", "unfinished", "escalation"})
@@ -64,19 +67,23 @@ SIGNALS = words_of(Signal)
 FALLBACK_REASONS = OUTCOMES | {"not_ready", "shut"}
 
 
-def targets(config: Config) -> Labels:
-    """Every model of the file."""
-    return frozenset(config.models)
+@dataclass(slots=True)
+class Names:
+    """What the policy file names. A reload adds to these sets and takes nothing away: a series that began goes on."""
 
+    targets: set[str] = field(default_factory=set)
+    policies: set[str] = field(default_factory=lambda: {DIRECT})
+    rules: set[str] = field(default_factory=lambda: {ASKED})
+    providers: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=lambda: {DIRECT})
 
-def policies(config: Config) -> Labels:
-    """Every policy, and the word that stands for none."""
-    return frozenset({*config.policies, DIRECT})
-
-
-def rules(config: Config) -> Labels:
-    """Every rule id, and the word that stands for none."""
-    return frozenset({ASKED, *(rule.id for policy in config.policies.values() for rule in policy.select)})
+    def add(self, config: Config) -> None:
+        """Take in the names of one file."""
+        self.targets |= set(config.models)
+        self.policies |= set(config.policies)
+        self.rules |= {rule.id for policy in config.policies.values() for rule in policy.select}
+        self.providers |= set(providers(config.models.values()).values())
+        self.asked |= {*config.policies, *config.models}
 
 
 def providers(models: Iterable[ModelConfig]) -> dict[str, str]:

@@ -46,9 +46,11 @@ class Metrics:
         # Off: a second set of series that says when each one began. Nothing here reads it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._providers = labels.providers(config.models.values())
+        self._names = labels.Names()
+        self._providers: dict[str, str] = {}
         for declare in (self._declare_requests, self._declare_decisions, self._declare_money, self._declare_gen_ai):
-            declare(config)
+            declare()
+        self.adopt(config)
         self._engines = Engines()
         self._books = Books()
         self._drift = DriftGauge(usual_scores)
@@ -57,8 +59,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
 
-    def _declare_requests(self, config: Config) -> None:
-        targets = labels.targets(config)
+    def _declare_requests(self) -> None:
+        targets = self._names.targets
         self._requests = self._counter(
             "shunt_requests_total",
             "Requests answered or refused; the refused ones have the route other.",
@@ -74,6 +76,14 @@ class Metrics:
             "shunt_fallbacks_total",
             "Times one target took over from another.",
             {"from": targets, "to": targets, "reason": labels.FALLBACK_REASONS},
+        )
+        self._reloads = self._counter(
+            "shunt_policy_reloads_total",
+            "Policy files that were loaded again or rejected.",
+            {"outcome": labels.RELOADS},
+        )
+        self._loaded_at = Gauge(
+            "shunt_policy_loaded_timestamp_seconds", "When the policy that serves was loaded.", registry=self.registry
         )
         self._escalations = self._counter(
             "shunt_escalations_total",
@@ -93,11 +103,11 @@ class Metrics:
             "shunt_breaker_open", "1 while a target is left alone because it keeps failing.", {"target": targets}
         )
 
-    def _declare_decisions(self, config: Config) -> None:
+    def _declare_decisions(self) -> None:
         self._decisions = self._counter(
             "shunt_decisions_total",
             "Decisions by what made them.",
-            {"policy": labels.policies(config), "rule": labels.rules(config), "target": labels.targets(config)},
+            {"policy": self._names.policies, "rule": self._names.rules, "target": self._names.targets},
         )
         self._decision_seconds = self._histogram(
             "shunt_decision_seconds", "Time from a validated request to its decision.", DECISION_BUCKETS, {}
@@ -112,8 +122,8 @@ class Metrics:
             "shunt_classifier_failures_total", "Prompts that could not be judged.", {"kind": labels.FAILURES}
         )
 
-    def _declare_money(self, config: Config) -> None:
-        targets = labels.targets(config)
+    def _declare_money(self) -> None:
+        targets = self._names.targets
         self._cost = self._counter(
             "shunt_cost_usd_total", "US dollars spent on tokens.", {"model": targets, "kind": labels.COST_KINDS}
         )
@@ -126,12 +136,12 @@ class Metrics:
             "shunt_price_unknown_total", "Requests whose cost nobody knows.", {"model": targets}
         )
 
-    def _declare_gen_ai(self, config: Config) -> None:
-        targets = labels.targets(config)
+    def _declare_gen_ai(self) -> None:
+        targets = self._names.targets
         common = {
             "gen_ai_operation_name": labels.ROUTES,
-            "gen_ai_provider_name": frozenset(self._providers.values()),
-            "gen_ai_request_model": labels.policies(config) | targets,
+            "gen_ai_provider_name": self._names.providers,
+            "gen_ai_request_model": self._names.asked,
             "gen_ai_response_model": targets,
         }
         self._tokens = self._histogram(
@@ -166,6 +176,16 @@ class Metrics:
         self, name: str, words: str, buckets: tuple[float, ...], allowed: Mapping[str, labels.Labels]
     ) -> Family[Histogram]:
         return Family(Histogram(name, words, allowed, buckets=buckets, registry=self.registry), allowed.values())
+
+    def adopt(self, config: Config) -> None:
+        """From now on the names in `config` are known too."""
+        self._names.add(config)
+        self._providers |= labels.providers(config.models.values())
+        self._loaded_at.set_to_current_time()
+
+    def reloaded(self, outcome: str) -> None:
+        """A policy file was loaded again (`ok`), or was not taken (`rejected`)."""
+        self._reloads(outcome).inc()
 
     def request_rejected(self, error: RouterError) -> None:
         """A request was refused before it was accepted."""
