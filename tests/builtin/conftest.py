@@ -16,6 +16,6 @@ def model() -> Iterator[object]:
     if not MODEL_PATH.exists():
         pytest.skip("router/builtin/small.gguf has not been trained for this version")
     llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python, which is not installed")
-    loaded = llama_cpp.Llama(str(MODEL_PATH), n_ctx=1024, n_threads=1, verbose=False)
+    loaded = llama_cpp.Llama(str(MODEL_PATH), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
     yield loaded
     loaded.close()

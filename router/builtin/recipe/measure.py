@@ -109,7 +109,9 @@ def main() -> None:
     parser.add_argument("--handwritten", type=Path, help="JSON Lines file of sentences; left out, only templates count")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    model = Llama(str(options.model), n_ctx=1024, n_threads=options.threads, verbose=False)
+    model = Llama(
+        str(options.model), n_ctx=1024, n_threads=options.threads, n_threads_batch=options.threads, verbose=False
+    )
     print(f"held-out templates\n\n{table(score(model, held_out()))}")  # noqa: T201 - a command's output
     if options.handwritten:
         print(f"\nwritten by hand\n\n{table(score(model, handwritten(options.handwritten)))}")  # noqa: T201

@@ -10,10 +10,10 @@ from router.builtin.recipe.task import arithmetic, copying, extraction, intent, 
 _SHARES = (
     (sentiment.turn, 30),
     (intent.turn, 27),
-    (extraction.turn, 17),
+    (extraction.turn, 20),
     (arithmetic.turn, 10),
-    (question.turn, 8),
-    (smalltalk.turn, 3),
+    (question.turn, 12),
+    (smalltalk.turn, 6),
     (smalltalk.outside, 7),
 )
 _PLAIN_SHARES = (
