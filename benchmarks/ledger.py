@@ -9,7 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from router.config import Always, Config, ModelConfig, Policy, Rule
+from router.condition import Always
+from router.config import Config, ModelConfig, Policy, Rule
 from router.dispatch.trace import Attempt, Trace
 from router.ledger.drain import drain
 from router.ledger.grouping import By

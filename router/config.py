@@ -1,12 +1,14 @@
 """The configuration as the rest of the program sees it: frozen, complete, made once by `policy.load`.
 
-Only data lives here; it imports nothing of ours. Durations are seconds, sizes bytes, prices USD per token.
+Only data lives here; of ours it imports the vocabulary of conditions alone. Durations are seconds, sizes bytes, prices USD per token.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from router.condition import Condition
 
 BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
 KvType: TypeAlias = Literal["f32", "f16", "q8_0", "q4_0"]
@@ -107,65 +109,6 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Always:
-    """Holds for every request."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderIs:
-    """The header `name` (lower case) has one of `values`."""
-
-    name: str
-    values: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskIs:
-    """The classifier's task label is one of `labels`."""
-
-    labels: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreIs:
-    """The score lies in [gte, lt)."""
-
-    gte: float = 0.0
-    lt: float = float("inf")
-
-
-@dataclass(frozen=True, slots=True)
-class SideCallIs:
-    """The request is one of a chat interface's hidden side calls: title, tags, follow_ups, ..."""
-
-    kinds: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """One of `conditions` holds."""
-
-    conditions: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Every one of `conditions` holds."""
-
-    conditions: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """`condition` does not hold."""
-
-    condition: "Condition"
-
-
-Condition: TypeAlias = Always | HeaderIs | TaskIs | ScoreIs | SideCallIs | AnyOf | AllOf | Not
-
-
-@dataclass(frozen=True, slots=True)
 class Guard:
     """A hard constraint: while `when` holds, a target must be in `allow_zone` (if given) and meet `require`."""
 
@@ -244,6 +187,7 @@ class PolicyTest:
     """A test that lives beside the rules; `expect` holds target, rule, zone, reason or error where the author cares.
 
     `policy` is what the client asks for (a policy, a model or an alias). `prompt_tokens` None is estimated.
+    `caller` holds the tags of the caller's key, `at` is in Unix seconds.
     """
 
     prompt: str
@@ -256,6 +200,11 @@ class PolicyTest:
     prompt_tokens: int | None = None
     side_call: str | None = None
     queue_ms: Mapping[str, float] = field(default_factory=dict)
+    caller: frozenset[str] = frozenset()
+    turns: int | None = None
+    modality: frozenset[str] = frozenset()
+    at: float | None = None
+    budget_used_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from router.chat import EmbeddingRequest, Usage
 from router.config import ModelConfig
 from router.errors import BadRequest, UpstreamTimeout
 from router.exchange import Accounted
+from router.policy.client import client_of
 from router.policy.decision import Facts
 from router.policy.routes import resolve_model
+from router.policy.words import Words
 from router.runtime import Runtime, Verdict
 
 
@@ -30,10 +32,24 @@ def decide_embedding(runtime: Runtime, request: EmbeddingRequest, headers: Mappi
     if model.backend != "llama.cpp":
         raise BadRequest(f"Embeddings come from local models only, and {model.name} is none.", param="model")
     # No length: it bounds each text by itself, and the engine knows the texts' tokens.
-    facts = Facts(headers=headers, needs=frozenset({"embeddings"}), prompt_tokens=0)
+    facts = Facts(
+        headers=headers,
+        needs=frozenset({"embeddings"}),
+        prompt_tokens=0,
+        model=request.model,
+        client=client_of(headers),
+        words=_words(request),
+        at=time.time(),
+    )
     decision = policy.decide(runtime.config, request.model, facts, None, runtime.states())
     runtime.metrics.decided(decision, time.perf_counter() - started)
     return Verdict(decision, facts, "")
+
+
+def _words(request: EmbeddingRequest) -> Words | None:
+    """What the inputs say; of token ids nobody knows."""
+    texts = [text for text in request.inputs if isinstance(text, str)]
+    return Words(beside=texts) if len(texts) == len(request.inputs) else None
 
 
 class EmbeddingExchange(Accounted):

@@ -99,7 +99,7 @@ class Runtime:
             RouterError: no target may or can take it; the error says why.
         """
         started = time.perf_counter()
-        facts = (await self._facts(request, headers)).under(self._load())
+        facts = (await self._facts(request, headers)).under(self._load(), time.time())
         text, judgement = self._judge(request)
         decision = policy.decide(self.config, request.model, facts, judgement, self.fleet.states())
         self.metrics.decided(decision, time.perf_counter() - started)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import platformdirs
 
-from router.config import Always, Config, ModelConfig, Policy, Rule, Secret, ServerConfig
+from router.condition import Always
+from router.config import Config, ModelConfig, Policy, Rule, Secret, ServerConfig
 from router.engine.location import SourceError, parse
 from router.errors import ConfigError
 

@@ -7,6 +7,7 @@ import platformdirs
 
 from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig, Spill, Verify
 from router.policy.calibrated import Calibrations
+from router.policy.clock import moment
 from router.policy.conditions import compiled, lowered, score_range
 from router.policy.document import Document
 from router.policy.environment import Environment
@@ -130,6 +131,11 @@ def _test(entry: TestEntry, line: int) -> PolicyTest:
         prompt_tokens=entry.prompt_tokens,
         side_call=entry.side_call,
         queue_ms=entry.queue_ms,
+        caller=frozenset(entry.caller),
+        turns=entry.turns,
+        modality=frozenset(entry.modality),
+        at=None if entry.at is None else moment(entry.at),
+        budget_used_pct=entry.budget_used_pct,
     )
 
 

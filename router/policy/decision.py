@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from router.caller import ANYONE, Caller
+from router.policy.words import Words
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -22,7 +25,9 @@ class Facts:
 
     `needs` uses the vocabulary of `can`. `prompt_tokens` is an upper estimate for the whole prompt; `exact_tokens`
     overrides it for the targets that could count (in their own tokenizer), and `windows` overrides the configured
-    context of the targets that know their own. `headers` has lower-case names.
+    context of the targets that know their own. `headers` has lower-case names. `model` is the name that the client asked
+    for. `words` is what it says, `at` when it came (Unix seconds): None is unknown. `budget_used_pct` is how much of the
+    caller's budget is used, None where there is no budget.
     """
 
     headers: Mapping[str, str]
@@ -33,14 +38,21 @@ class Facts:
     turns: int = 1
     side_call: str | None = None
     load: Load = Load()
+    model: str = ""
+    caller: Caller = ANYONE
+    client: str = "other"
+    modalities: frozenset[str] = frozenset()
+    words: Words | None = None
+    at: float | None = None
+    budget_used_pct: float | None = None
 
     def measured(self, exact_tokens: Mapping[str, int], windows: Mapping[str, int]) -> "Facts":
         """The same facts with what some targets counted and know themselves."""
         return replace(self, exact_tokens=exact_tokens, windows=windows)
 
-    def under(self, load: Load) -> "Facts":
-        """The same facts at a moment when the targets are this busy."""
-        return replace(self, load=load)
+    def under(self, load: Load, at: float) -> "Facts":
+        """The same facts at the moment `at`, when the targets are this busy."""
+        return replace(self, load=load, at=at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,11 @@ class Decision:
     due: str | None = None
     spilled_from: str | None = None
     verification: Verification | None = None
+
+    @property
+    def hops(self) -> tuple[str, ...]:
+        """Every target that the request may ever be sent to."""
+        return self.targets if self.verification is None else (*self.targets, self.verification.escalate_to)
 
     @property
     def target(self) -> str:

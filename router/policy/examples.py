@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
+from router.caller import Caller
 from router.chat import ChatRequest
 from router.config import Config, PolicyTest
 from router.errors import RouterError
-from router.policy.conditions import JudgementLike
 from router.policy.decision import Decision, Facts, Load
+from router.policy.evidence import JudgementLike
 from router.policy.facts import facts_of
 from router.policy.plan import decide, needs_score
 
@@ -58,7 +59,7 @@ def _run(config: Config, classifier: ClassifierLike, test: PolicyTest) -> TestRe
         decision = decide(config, asked, _facts(test), judgement, states)
     except RouterError as error:
         return TestResult(test, None, error.code, tuple(_compare(test, {"error": error.code})))
-    zones = {config.models[name].zone for name in decision.targets}
+    zones = {config.models[name].zone for name in decision.hops}
     actual = {
         "target": decision.target,
         "rule": decision.rule,
@@ -78,6 +79,11 @@ def _facts(test: PolicyTest) -> Facts:
         prompt_tokens=facts.prompt_tokens if test.prompt_tokens is None else test.prompt_tokens,
         side_call=test.side_call or facts.side_call,
         load=Load(test.queue_ms),
+        caller=Caller(test.caller),
+        turns=test.turns or facts.turns,
+        modalities=facts.modalities | test.modality,
+        at=test.at,
+        budget_used_pct=test.budget_used_pct,
     )
 
 

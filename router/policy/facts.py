@@ -5,13 +5,16 @@ from collections.abc import Iterable, Mapping
 from classifiers.conversation import side_call
 from router.chat import ChatRequest, Json
 from router.config import ModelConfig
+from router.policy.client import client_of
 from router.policy.decision import Facts
+from router.policy.words import Words
 
 BYTES_PER_TOKEN = 3  # English runs at 4 to 5, CJK at 3, code at 3 to 4: an upper estimate without a tokenizer
 MESSAGE_TOKENS = 8  # role markers and separators of the common chat templates
 BYTES_PER_TOKEN_MOST = 64  # no vocabulary in use packs more into its longest token, runs of blanks included
 
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio", "file": "vision"}
+_PART_MODALITIES = {"image_url": "image", "input_audio": "audio", "file": "file"}
 
 
 def facts_of(request: ChatRequest, headers: Mapping[str, str]) -> Facts:
@@ -22,6 +25,10 @@ def facts_of(request: ChatRequest, headers: Mapping[str, str]) -> Facts:
         prompt_tokens=prompt_bytes(request) // BYTES_PER_TOKEN + MESSAGE_TOKENS * len(request.messages),
         turns=sum(1 for message in request.messages if message.get("role") == "user"),
         side_call=side_call(request.messages),
+        model=request.model,
+        client=client_of(headers),
+        modalities=frozenset(_modalities(request)),
+        words=Words(request.messages, tuple(request.params.values())),
     )
 
 
@@ -69,12 +76,24 @@ def _needs(request: ChatRequest) -> Iterable[str]:
     form = params.get("response_format")
     if isinstance(form, Mapping) and form.get("type") in {"json_object", "json_schema"}:
         yield "json"
-    modalities = params.get("modalities")
-    if isinstance(modalities, list) and "audio" in modalities:
+    if _speaks(request):
         yield "audio"
+    yield from (_PART_NEEDS[kind] for kind in _part_kinds(request) if kind in _PART_NEEDS)
+
+
+def _modalities(request: ChatRequest) -> Iterable[str]:
+    if _speaks(request):
+        yield "audio"
+    yield from (_PART_MODALITIES[kind] for kind in _part_kinds(request) if kind in _PART_MODALITIES)
+
+
+def _speaks(request: ChatRequest) -> bool:
+    modalities = request.params.get("modalities")
+    return isinstance(modalities, list) and "audio" in modalities
+
+
+def _part_kinds(request: ChatRequest) -> Iterable[str]:
     for message in request.messages:
         content = message.get("content")
         for part in content if isinstance(content, list) else ():
-            need = _PART_NEEDS.get(str(part.get("type")))
-            if need is not None:
-                yield need
+            yield str(part.get("type"))

@@ -6,8 +6,9 @@ from typing import Literal
 
 from router.config import Config, Guard, ModelConfig
 from router.errors import BadRequest, ContextLengthExceeded, GuardRefused, RouterError
-from router.policy.conditions import JudgementLike, holds
 from router.policy.decision import Facts
+from router.policy.evidence import Evidence
+from router.policy.truth import test_of
 
 MODALITIES = frozenset({"chat", "vision", "audio", "embeddings"})
 PARAMS = {"tools": "tools", "json": "response_format"}
@@ -24,11 +25,11 @@ class Veto:
     lacks: str = ""
 
 
-def vetoes(config: Config, targets: Iterable[str], facts: Facts, judgement: JudgementLike | None) -> dict[str, Veto]:
+def vetoes(config: Config, targets: Iterable[str], evidence: Evidence) -> dict[str, Veto]:
     """The first veto against each target that has one."""
     # A guard that cannot be evaluated binds: not knowing that data is harmless is no permission to send it.
-    binding = [guard for guard in config.guards if holds(guard.when, facts, judgement) is not False]
-    found = ((name, _veto(binding, config.models[name], facts)) for name in targets)
+    binding = [guard for guard in config.guards if test_of(guard.when)(evidence) is not False]
+    found = ((name, _veto(binding, config.models[name], evidence.facts)) for name in targets)
     return {name: veto for name, veto in found if veto is not None}
 
 

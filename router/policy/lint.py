@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from router.config import ModelConfig
 from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
+from router.policy.lint_conditions import named_models
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
 from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry, VerifyEntry
+from router.policy.schema_conditions import ConditionTable
 from router.policy.schema_models import PolicyFile
 
 LOCAL = frozenset({"llama.cpp", "none"})  # none: a local model that this machine has no file for
@@ -50,6 +52,11 @@ class Bench:
         if name is not None and name in self.models and "chat" not in self.models[name].can:
             self.problems.note(place, f"model {shown(name)} cannot chat, so nothing can be routed to it")
 
+    def condition(self, when: ConditionTable | None, place: Place) -> None:
+        """Note a problem for each model in the condition that is none."""
+        for name, named_at in named_models(when, (*place, "when")):
+            self.known(name, self.models, "model", named_at)
+
     def zone(self, name: str | None, place: Place) -> None:
         """Note a problem unless some model is in the zone; one that could not be read might be."""
         if self.reading.is_whole:
@@ -81,6 +88,7 @@ def check_names(bench: Bench) -> None:
 
 
 def _check_guard(bench: Bench, guard: GuardEntry, place: Place) -> None:
+    bench.condition(guard.when, place)
     if guard.id in RESERVED_GUARDS:
         bench.problems.note((*place, "id"), f"guard id {shown(guard.id)} is reserved: rename this guard")
     if guard.allow_zone is None and guard.require is None:
@@ -153,6 +161,7 @@ def _check_verify(bench: Bench, verify: VerifyEntry, place: Place) -> None:
 
 
 def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
+    bench.condition(rule.when, place)
     bench.target(rule.target, (*place, "target"))
     bench.target(rule.below, (*place, "below"))
     bench.target(rule.above, (*place, "above"))

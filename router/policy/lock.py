@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError
 from classifiers.drift import BINS
 from router.errors import ConfigError
 from router.policy.document import parse
-from router.policy.schema import Id, ObjectiveEntry, Strict, UnitInterval
+from router.policy.schema import ObjectiveEntry
+from router.policy.schema_parts import Id, Strict, UnitInterval
 
 HEADER = "# Written by `shunt calibrate`: review the diff, and commit it beside the policy file.\n"
 

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 
 from router.config import Config, ModelConfig, Policy, Rule
 from router.errors import NoTargetAvailable, RouterError
-from router.policy.conditions import JudgementLike, Truth, holds, needs_judgement
+from router.policy.conditions import needs_judgement
 from router.policy.decision import Decision, Facts, Refusal
 from router.policy.detour import SPILL, Crossroads, Detour, detour_of
+from router.policy.evidence import Evidence, JudgementLike
 from router.policy.guards import Veto, refusal, vetoes
 from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
+from router.policy.truth import Truth, test_of
 
 RETRY_AFTER_S = 5.0
 UNUSABLE = frozenset({"down", "missing"})
@@ -128,11 +130,10 @@ def decide(
     """
     if judgement is not None and not math.isfinite(judgement.score):
         judgement = None
+    evidence = Evidence(facts, judgement, states)
     asked = resolve_model(config, request_model)
-    choice = (
-        _choose(config, asked, facts, judgement) if isinstance(asked, Policy) else _asked(config, request_model, asked)
-    )
-    field = _Field(config, choice, vetoes(config, choice.reach, facts, judgement), states)
+    choice = _choose(config, asked, evidence) if isinstance(asked, Policy) else _asked(config, request_model, asked)
+    field = _Field(config, choice, vetoes(config, choice.reach, evidence), states)
     order = field.order()
     start = next((name for name in order if name not in field.barred), choice.wanted)
     detour = field.detour(start, facts, judgement)
@@ -172,12 +173,12 @@ def _asked(config: Config, name: str, model: ModelConfig) -> _Choice:
     return _Choice(DIRECT, ASKED, model.name, ASKED, (model.name,), adapter=adapter_of(config, name))
 
 
-def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLike | None) -> _Choice:
+def _choose(config: Config, policy: Policy, evidence: Evidence) -> _Choice:
     """The first rule that holds. Rules that cannot be evaluated are passed over, and the reason then says so."""
-    reached = reach(policy)
+    reached, judgement = reach(policy), evidence.judgement
     reason, chosen, wanted, adapter = "rule", policy.select[-1], _highest(config, reached), None
     for rule in policy.select:
-        truth = _matches(rule, facts, judgement)
+        truth = _matches(rule, evidence)
         if truth is None:
             reason = "classifier_failed"
         elif truth:
@@ -188,9 +189,9 @@ def _choose(config: Config, policy: Policy, facts: Facts, judgement: JudgementLi
     return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter, (policy, chosen))
 
 
-def _matches(rule: Rule, facts: Facts, judgement: JudgementLike | None) -> Truth:
-    truth = holds(rule.when, facts, judgement)
-    return None if truth and rule.threshold is not None and judgement is None else truth
+def _matches(rule: Rule, evidence: Evidence) -> Truth:
+    truth = test_of(rule.when)(evidence)
+    return None if truth and rule.threshold is not None and evidence.judgement is None else truth
 
 
 def _target(rule: Rule, judgement: JudgementLike | None) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from router.config import Always, Condition, Config, Policy, Rule
+from router.condition import Always, Condition
+from router.config import Config, Policy, Rule
 from router.errors import ModelNotFound
 from router.policy.conditions import outcomes
 from router.policy.problem import Place, Problems, did_you_mean, shown

@@ -1,113 +1,23 @@
 """The policy file's border: what may be written, as Pydantic models. JSON Schema and error messages come from here."""
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, field_validator, model_validator
+
+from router.policy.clock import moment
+from router.policy.schema_conditions import ScoreRange, When
+from router.policy.schema_parts import (
+    Ability,
+    Dollars,
+    ErrorCode,
+    FromEnvironment,
+    HeaderName,
+    Id,
+    Requirement,
+    SideCall,
+    Strict,
+    UnitInterval,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
-
-Task: TypeAlias = Literal[
-    "sentiment", "extraction", "classification", "translation", "summarization", "generation",
-    "question_answering", "code", "mathematics", "reasoning", "chat",
-]  # fmt: skip
-SideCall: TypeAlias = Literal["title", "tags", "follow_ups"]
-Ability: TypeAlias = Literal["chat", "json", "tools", "vision", "audio", "embeddings"]
-Requirement: TypeAlias = Literal["context", "tools", "modality", "json"]
-ErrorCode: TypeAlias = Literal["guard_refused", "context_length_exceeded", "no_target_available", "invalid_value"]
-
-Id: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Askable: TypeAlias = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")
-]
-AliasName: TypeAlias = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}\*?)$")]
-HeaderName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]
-Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Dollars: TypeAlias = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-UnitInterval: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-FromEnvironment: TypeAlias = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _spelled(value: object) -> object:
-    return {"always": True} if value == "always" else value
-
-
-Words: TypeAlias = Annotated[
-    list[str],
-    Field(min_length=1),
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-
-
-class Strict(BaseModel):
-    """Nothing is coerced and nothing unknown is let through."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class ScoreRange(Strict):
-    """A half-open range of the score: `gte` <= score < `lt`."""
-
-    gte: UnitInterval | None = None
-    """Lowest score that is in the range."""
-    lt: UnitInterval | None = None
-    """First score above the range."""
-
-    @model_validator(mode="after")
-    def _is_not_empty(self) -> Self:
-        if (self.gte or 0.0) >= (1.1 if self.lt is None else self.lt):
-            raise ValueError("no score lies in this range")
-        return self
-
-
-class ConditionTable(Strict):
-    """A condition. Several keys in one mapping must all hold."""
-
-    always: Literal[True] | None = None
-    """Holds for every request; `when: always` is the short form."""
-    header: Annotated[dict[HeaderName, Words] | None, Field(min_length=1)] = None
-    """A request header (any case) has exactly this value, or one of these. Several headers must all match."""
-    task: Annotated[list[Task] | None, Field(min_length=1)] = None
-    """The classifier's label for what the user asks is one of these."""
-    score: ScoreRange | None = None
-    """The classifier's score lies in a range; higher means that the large model is needed more."""
-    side_call: Annotated[list[SideCall] | None, Field(min_length=1)] = None
-    """The request is a hidden call of a chat interface: a title, tags, follow-up questions."""
-    any_: Annotated[list["When"] | None, Field(min_length=1, alias="any")] = None
-    """At least one of these conditions holds."""
-    all_: Annotated[list["When"] | None, Field(min_length=1, alias="all")] = None
-    """Each of these conditions holds."""
-    not_: Annotated["When | None", Field(alias="not")] = None
-    """This condition does not hold."""
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("an empty condition: write always, or leave the key out")
-        return self
-
-
-class _ShortForm:
-    """Tells editors what `_spelled` accepts."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [{"const": "always"}, handler(schema)]}
-
-
-When: TypeAlias = Annotated[ConditionTable, BeforeValidator(_spelled), _ShortForm()]
-ConditionTable.model_rebuild()
 
 
 class GuardEntry(Strict):
@@ -269,10 +179,27 @@ class TestEntry(Strict):
     """The hidden call that the request is."""
     down: list[Id] = Field(default=[])
     """Models that are down."""
+    caller: list[Id] = Field(default=[])
+    """Tags of the caller's key."""
+    turns: Annotated[int | None, Field(ge=1)] = None
+    """Number of user turns; by default one."""
+    modality: list[Literal["image", "audio", "file"]] = Field(default=[])
+    """What the request carries or asks for, beside text."""
+    at: Annotated[str | None, Field(max_length=40)] = None
+    """When the request comes, like 2026-03-02T10:00:00+01:00; by default nobody knows."""
+    budget_used_pct: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    """How much of the caller's budget is used, in percent; by default there is no budget."""
     queue_ms: dict[Id, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default={})
     """How long a request would wait for these local models, in milliseconds; by default not at all."""
     expect: Expectation
     """What must come out."""
+
+    @field_validator("at")
+    @classmethod
+    def _is_a_moment(cls, written: str | None) -> str | None:
+        if written is not None and moment(written) is None:
+            raise ValueError("at must be a moment with its offset, like 2026-03-02T10:00:00+01:00")
+        return written
 
 
 class ServerEntry(Strict):

@@ -5,19 +5,16 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from router.config import KvType, LoadTime
-from router.policy.schema import (
+from router.policy.schema import GuardEntry, PolicyEntry, ServerEntry, TestEntry
+from router.policy.schema_parts import (
     Ability,
     AliasName,
     Askable,
     Dollars,
     FromEnvironment,
-    GuardEntry,
     Id,
-    PolicyEntry,
     Seconds,
-    ServerEntry,
     Strict,
-    TestEntry,
     UnitInterval,
 )
 

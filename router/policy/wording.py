@@ -17,9 +17,7 @@ from router.policy.schema_models import PolicyFile
 # Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
 PLANNED = frozenset(
     {
-        "budget_used_pct", "budgets", "cache", "client", "health",
-        "keyword", "language", "modality", "overrides", "pii", "prompt_tokens", "queue_ms", "regex",
-        "session", "shadow", "similar_to", "spill", "split", "time", "turns", "verify",
+        "budgets", "cache", "overrides", "session", "shadow", "similar_to", "spill", "split", "verify",
     }
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ class Judged:
 
     score: float
     task: str = "chat"
+    task_probability: float = 1.0
 
 
 MODELS = """\

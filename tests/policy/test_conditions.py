@@ -4,15 +4,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.config import AllOf, Always, AnyOf, Condition, HeaderIs, Not, ScoreIs, SideCallIs, TaskIs
-from router.policy.conditions import compiled, holds, needs_judgement, outcomes
+from router.caller import Caller
+from router.condition import (
+    AllOf,
+    Always,
+    AnyOf,
+    BudgetIs,
+    CallerIs,
+    ClientIs,
+    Condition,
+    ConfidenceIs,
+    HasPii,
+    HeaderIs,
+    HealthIs,
+    LanguageIs,
+    Matches,
+    Mentions,
+    ModalityIs,
+    ModelIs,
+    NeedsIs,
+    Not,
+    PromptTokensIs,
+    QueueIs,
+    Range,
+    ScoreIs,
+    SideCallIs,
+    TaskIs,
+    TurnsIs,
+    Within,
+)
+from router.policy.conditions import compiled, needs_judgement, outcomes
 from router.policy.decision import Facts
-from router.policy.schema import ConditionTable
+from router.policy.schema_conditions import ConditionTable
+from router.policy.truth import holds
+from router.policy.words import Words
 from tests.policy.files import Judged
 
 
-def facts(headers: dict[str, str] | None = None, side_call: str | None = None) -> Facts:
-    return Facts(headers=headers or {}, needs=frozenset({"chat"}), prompt_tokens=1, side_call=side_call)
+def facts(headers: dict[str, str] | None = None, side_call: str | None = None, **more: object) -> Facts:
+    known = {"needs": frozenset({"chat"}), "prompt_tokens": 1, "words": Words(), "at": 0.0}
+    return Facts(headers=headers or {}, side_call=side_call, **known | more)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +57,26 @@ def facts(headers: dict[str, str] | None = None, side_call: str | None = None) -
         ({"score": {"lt": 0.2}}, ScoreIs(lt=0.2)),
         ({"side_call": ["title"]}, SideCallIs(frozenset({"title"}))),
         ({"any": ["always", {"task": ["code"]}]}, AnyOf((Always(), TaskIs(frozenset({"code"}))))),
+        ({"caller": ["a"]}, CallerIs(frozenset({"a"}))),
+        ({"model": ["auto", "gpt-*"]}, ModelIs(frozenset({"auto"}), ("gpt-",))),
+        ({"language": ["de"]}, LanguageIs(frozenset({"de"}))),
+        ({"confidence": {"lt": 0.5}}, ConfidenceIs(Range(gte=0.0, lt=0.5))),
+        ({"prompt_tokens": {"gt": 5, "lte": 9}}, PromptTokensIs(Range(gt=5, lte=9))),
+        ({"turns": {"gte": 2}}, TurnsIs(Range(gte=2))),
+        ({"has_tools": True, "wants_json": False}, AllOf((NeedsIs("tools"), NeedsIs("json", wanted=False)))),
+        ({"modality": ["image"]}, ModalityIs(frozenset({"image"}))),
+        ({"client": ["curl"]}, ClientIs(frozenset({"curl"}))),
+        ({"regex": ["a+"]}, Matches(("a+",), "all")),
+        ({"keyword": {"any": ["a"], "in": "last"}}, Mentions(("a",), "last")),
+        ({"pii": ["iban", "email", "iban"]}, HasPii(("iban", "email"))),
+        (
+            {"time": {"from": "22:00", "to": "06:00", "days": ["sat"], "tz": "UTC"}},
+            Within(1320, 360, frozenset({5}), "UTC"),
+        ),
+        ({"time": {"tz": "UTC"}}, Within(0, 1440, frozenset(range(7)), "UTC")),
+        ({"budget_used_pct": {"gte": 80}}, BudgetIs(Range(gte=80))),
+        ({"queue_ms": {"a": {"gt": 1}}}, QueueIs("a", Range(gt=1))),
+        ({"health": {"a": ["down"]}}, HealthIs("a", frozenset({"down"}))),
         ({"not": "always"}, Not(Always())),
         (
             {"header": {"a": "b"}, "task": ["code"]},
@@ -71,9 +122,26 @@ leaves = st.sampled_from(
         Always(),
         HeaderIs("a", frozenset({"1"})),
         HeaderIs("b", frozenset({"1", "2"})),
+        CallerIs(frozenset({"team"})),
+        ModelIs(frozenset({"auto"}), ("x-",)),
         TaskIs(frozenset({"code"})),
+        LanguageIs(frozenset({"de", "unknown"})),
         ScoreIs(gte=0.3, lt=0.7),
+        ConfidenceIs(Range(lt=0.5)),
+        PromptTokensIs(Range(gt=9)),
+        TurnsIs(Range(lte=1)),
+        NeedsIs("tools"),
+        NeedsIs("json", wanted=False),
+        ModalityIs(frozenset({"image"})),
         SideCallIs(frozenset({"title"})),
+        ClientIs(frozenset({"curl"})),
+        Matches(("secret-[0-9]+",), "user"),
+        Mentions(("geheim",)),
+        HasPii(("email", "iban")),
+        Within(8 * 60, 18 * 60, frozenset(range(5)), "Europe/Zurich"),
+        BudgetIs(Range(gte=80)),
+        QueueIs("a", Range(gt=5)),
+        HealthIs("b", frozenset({"down", "shut"})),
     ]
 )
 conditions = st.recursive(
@@ -85,10 +153,22 @@ conditions = st.recursive(
     ),
     max_leaves=6,
 )
+said = st.sampled_from(["", "Wo ist der Bahnhof?", "secret-12 is geheim", "a@example.org", "DE89370400440532013000"])
+traits = {
+    "model": st.sampled_from(["auto", "x-1"]),
+    "caller": st.sampled_from([Caller(), Caller(frozenset({"team"}))]),
+    "client": st.sampled_from(["curl", "other"]),
+    "modalities": st.frozensets(st.sampled_from(["image", "audio"])),
+    "turns": st.integers(1, 3),
+    "words": said.map(lambda text: Words([{"role": "user", "content": text}])),
+    "at": st.sampled_from([0.0, 1_780_000_000.0]),
+    "budget_used_pct": st.none() | st.sampled_from([10.0, 90.0]),
+}
 requests = st.builds(
     facts,
     st.dictionaries(st.sampled_from("ab"), st.sampled_from("123")),
     st.sampled_from([None, "title", "tags"]),
+    **traits,
 )
 judgements = st.none() | st.builds(Judged, st.floats(0, 1), st.sampled_from(["code", "chat"]))
 

@@ -8,7 +8,7 @@ from typing import get_args
 import classifiers
 from classifiers.conversation import side_call
 from router.policy import DEFAULT_FILE, load, run_tests
-from router.policy.schema import SideCall, Task
+from router.policy.schema_parts import SideCall, Task
 
 
 def test_its_tests_pass_with_the_shipped_classifier():

@@ -266,8 +266,8 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
         ("policies:", "budgets: [1]\npolicies:"),
         ("    select:", "    session: {mode: pin}\n    select:"),
         ("    select:", "    shadow: {sample: 1}\n    select:"),
-        ("{id: learned,", "{id: learned, when: {pii: [email]},"),
-        ("{id: learned,", "{id: learned, when: {any: [{not: {queue_ms: {gt: 1}}}]},"),
+        ("{id: learned,", "{id: learned, when: {similar_to: refunds},"),
+        ("{id: learned,", "{id: learned, when: {any: [{not: {similar_to: refunds}}]},"),
     ],
 )
 def test_what_has_no_meaning_yet_is_refused(problems: Problems, old: str, new: str):

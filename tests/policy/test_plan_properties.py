@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from router.config import Config, Guard, ModelConfig, Policy, Rule, Spill, Verify
 from router.errors import RouterError
 from router.policy import decide
-from router.policy.conditions import holds
 from router.policy.decision import Decision, Facts, Load
 from router.policy.routes import reach, resolve_model
+from router.policy.truth import holds
 from tests.policy.files import Judged
-from tests.policy.test_conditions import conditions, judgements
+from tests.policy.test_conditions import conditions, judgements, traits
 
 NAMES = ["a", "b", "c", "d"]
 ABILITIES = ["chat", "json", "tools", "vision", "audio"]
@@ -73,16 +73,17 @@ requests = st.builds(
     windows=st.dictionaries(names, st.sampled_from([0, 20, 200]), max_size=2),
     side_call=st.sampled_from([None, "title"]),
     load=st.builds(Load, st.dictionaries(names, waits), st.dictionaries(names, waits)),
+    **traits | {"words": st.none() | traits["words"], "at": st.none() | traits["at"]},
 )
 asked = st.sampled_from(["auto", "x-1", "y", "a", "b", "unknown"])
 states = st.dictionaries(names, st.sampled_from(["ready", "unloaded", "loading", "shut", "down", "missing"]))
 
 
-def may_have(config: Config, target: str, request: Facts, judgement: Judged | None) -> bool:
+def may_have(config: Config, target: str, request: Facts, judgement: Judged | None, health: dict[str, str]) -> bool:
     """The guards once more, written another way: true when none of them bars the target."""
     model = config.models[target]
     for guard in config.guards:
-        if holds(guard.when, request, judgement) is False:
+        if holds(guard.when, request, judgement, health) is False:
             continue
         needed = {need for word in guard.require for need in COVERS.get(word, set())} & request.needs
         tokens = request.exact_tokens.get(target, request.prompt_tokens)
@@ -100,7 +101,7 @@ def outcome(*arguments: object) -> Decision | tuple[str, str]:
         return error.code, error.message
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=5000, deadline=None)
 @given(configs(), asked, requests, judgements, states)
 def test_no_plan_holds_a_refused_target(
     config: Config, name: str, request: Facts, judgement: Judged | None, health: dict[str, str]
@@ -118,10 +119,9 @@ def test_no_plan_holds_a_refused_target(
     assert decision.targets
     assert len(decision.targets) == len(set(decision.targets))
     assert set(decision.targets) <= allowed
-    assert all(may_have(config, target, request, judgement) for target in decision.targets)
+    assert all(may_have(config, target, request, judgement, health) for target in decision.hops)
     assert not {health.get(target) for target in decision.targets} & {"down", "missing"}
     if decision.verification is not None:
-        assert may_have(config, decision.verification.escalate_to, request, judgement)
         assert "ready" == health.get(decision.verification.escalate_to, "ready") == health.get(decision.target, "ready")
     assert not {refusal.target for refusal in decision.refusals} & set(decision.targets)
 
@@ -140,7 +140,7 @@ def test_a_healthy_allowed_choice_is_kept(config: Config, request: Facts, judgem
     elif decision.reason == "verify":
         assert decision.verification is not None
         assert config.policies["auto"].verify.target == decision.target
-    elif may_have(config, decision.wanted, request, judgement):
+    elif may_have(config, decision.wanted, request, judgement, {}):
         assert decision.target == decision.wanted
         assert decision.reason in {"rule", "classifier_failed"}
     else:
@@ -154,5 +154,5 @@ def test_a_refusal_for_health_hides_no_allowed_target(
 ):
     """A model asked for by name is refused only when it is barred, down or missing."""
     decision = outcome(config, "a", request, judgement, health)
-    is_usable = may_have(config, "a", request, judgement) and health.get("a") not in {"down", "missing"}
+    is_usable = may_have(config, "a", request, judgement, health) and health.get("a") not in {"down", "missing"}
     assert isinstance(decision, Decision) == is_usable

@@ -8,7 +8,7 @@ import pytest
 
 from router.policy import json_schema, run_tests
 from router.policy.document import parse
-from router.policy.schema import ConditionTable
+from router.policy.schema_conditions import ConditionTable
 from tests.policy.conftest import Loader
 from tests.policy.files import Judged
 

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from classifiers.drift import ENOUGH
 from router.backends.local import EngineStats
-from router.config import Always, Config, ModelConfig, Policy, Rule
+from router.condition import Always
+from router.config import Config, ModelConfig, Policy, Rule
 from router.dispatch.trace import Attempt, Fallback, Trace
 from router.errors import (
     BadRequest,

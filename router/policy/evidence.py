@@ -1,0 +1,63 @@
+"""What conditions look at: facts, judgement and health, and what takes work only once somebody asks for it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from router.condition import PiiKind, Scope
+from router.policy.decision import Facts
+from router.policy.language import language_of
+from router.policy.pii import has_pii
+
+
+class JudgementLike(Protocol):
+    """What the classifier says of a prompt: `score` in 0..1, higher where the large model is needed more."""
+
+    @property
+    def score(self) -> float:
+        """How much the large model is needed."""
+
+    @property
+    def task(self) -> str:
+        """The task label."""
+
+    @property
+    def task_probability(self) -> float:
+        """How sure the label is, 0..1."""
+
+
+class Evidence:
+    """One request under judgement; text is normalised, searched for personal data and its language told at most once."""
+
+    __slots__ = ("_language", "_pii", "_texts", "facts", "judgement", "states")
+
+    def __init__(self, facts: Facts, judgement: JudgementLike | None, states: Mapping[str, str] | None = None) -> None:
+        self.facts = facts
+        self.judgement = judgement
+        self.states: Mapping[str, str] = states or {}
+        self._texts: dict[Scope, bytes] = {}
+        self._pii: dict[PiiKind, bool] = {}
+        self._language: str | None = None
+
+    def text(self, scope: Scope) -> bytes | None:
+        """The text of `scope` in UTF-8, or None when nobody knows what the request says."""
+        if self.facts.words is None:
+            return None
+        if scope not in self._texts:
+            self._texts[scope] = self.facts.words.text(scope).encode("utf-8", "replace")
+        return self._texts[scope]
+
+    def pii(self, kind: PiiKind) -> bool | None:
+        """Whether data of this kind stands anywhere in what would be sent, or None as for `text`."""
+        text = self.text("all")
+        if text is None:
+            return None
+        if kind not in self._pii:
+            self._pii[kind] = has_pii(kind, text)
+        return self._pii[kind]
+
+    def language(self) -> str | None:
+        """The language of the newest turn (`unknown` when that is too little to tell), or None as for `text`."""
+        if self._language is None:
+            text = self.text("last")
+            self._language = None if text is None else language_of(text.decode("utf-8", "replace"))
+        return self._language
