@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is not a broken promise: examples have no deadline of their own, tests have pytest's timeout.
+settings.register_profile("shunt", deadline=None)
+settings.load_profile("shunt")
 
 
 @pytest.fixture(scope="session")

@@ -130,10 +130,7 @@ class Worker:
             self._close(request)
 
     def flush(self) -> None:
-        """Send the events that have gathered, and publish the load."""
-        if self._events:
-            events, self._events = self._events, []
-            self._send(events)
+        """Publish the load, then send the events that have gathered: who has seen an answer's end sees its load too."""
         scheduler, totals = self.scheduler, self._totals
         self.load = Load(
             scheduler.queued,
@@ -145,6 +142,9 @@ class Worker:
             totals.cached,
             totals.written,
         )
+        if self._events:
+            events, self._events = self._events, []
+            self._send(events)
 
     def step(self) -> None:
         """Plan, decode and sample: first the streams that are writing, then chunks of prompts."""

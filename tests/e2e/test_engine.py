@@ -30,7 +30,7 @@ class EngineServer(ShuntServer):
                 "--port", str(self.port), "--context", "256", "--parallel", "2", "--threads", "1",
                 stdout=log, stderr=log, env=self.environ, cwd=ROOT,
             )  # fmt: skip
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not await self._is_ready():
                 await asyncio.sleep(0.05)
 
