@@ -7,7 +7,7 @@ Everything here is linear in the text it reads, and nothing raises, whatever the
 from collections.abc import Iterator, Mapping, Sequence
 
 from classifiers.side_calls import system_side_call, user_side_call
-from classifiers.wrappers import unwrap
+from classifiers.wrappers import TAGS, unwrap
 
 CAP = 6_000
 """Characters of user text that are kept: the whole of the newest turn first."""
@@ -21,8 +21,11 @@ TURNS = 4
 SELF_SUFFICIENT = 120
 """A turn of so many characters says itself what it wants, and inherits nothing from the turns before it."""
 
-SCANNED = 64_000
-"""Characters of one part of a turn that are searched for wrappers; a longer one keeps its head and its tail."""
+SCANNED = 24_000
+"""Characters of all turns together that are searched for wrappers; longer parts keep their heads and tails."""
+
+PARTS = 32
+"""Text parts of one turn that are read: its first and its last ones."""
 
 TEXT_PARTS = ("text", "input_text")
 INSTRUCTING = ("system", "developer")
@@ -93,12 +96,23 @@ def side_call(messages: Sequence[Mapping[str, object]]) -> str | None:
 
 
 def _turns(messages: object) -> Iterator[str]:
+    room = SCANNED
     for message in reversed(_messages(messages)):
-        if message.get("role") == "user":
-            parts = (unwrap(_fitting(part, SCANNED)) for part in _parts(message.get("content")))
-            words = "\n".join(part for part in parts if part)
+        if room > 0 and message.get("role") == "user":
+            parts = _bounded(_parts(message.get("content")), room)
+            room -= sum(map(len, parts))
+            found = (unwrap(part, TAGS // len(parts)) for part in parts)
+            words = "\n".join(text for text in found if text)
             if words:
                 yield words
+
+
+def _bounded(parts: list[str], room: int) -> list[str]:
+    # A part that is shorter than an equal share is kept whole: the user's own words among attached files.
+    kept = parts if len(parts) <= PARTS else [*parts[: PARTS // 2], *parts[-PARTS // 2 :]]
+    if sum(map(len, kept)) <= room:
+        return kept
+    return [_fitting(part, max(room // len(kept), 2)) for part in kept]
 
 
 def _messages(messages: object) -> list[Mapping[str, object]]:

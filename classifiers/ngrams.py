@@ -18,6 +18,7 @@ _BASE = 0x9E3779B97F4A7C15
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
+_LOW = (1 << BITS) - 1
 
 
 def _powers(base: int) -> NDArray[np.uint64]:
@@ -52,6 +53,13 @@ def _bucket(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.intp]:
 
 def grams(reading: Reading, bits: int) -> Grams:
     """Buckets in 0 .. 2^bits - 1 for every n-gram of a reading, repeats included."""
+    words, pairs, characters = _hashes(reading)
+    spans = [max(len(reading.codes) - n + 1, 0) for n in CHARACTERS]
+    at = np.concatenate([np.arange(span) for span in spans])
+    return Grams(_bucket(words, bits), _bucket(pairs, bits), _bucket(characters, bits), at)
+
+
+def _hashes(reading: Reading) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
     mixed = (reading.codes + np.uint64(1)) * _MIX
     mixed ^= mixed >> _HALF
     size = len(mixed)
@@ -61,8 +69,7 @@ def grams(reading: Reading, bits: int) -> Grams:
     pairs = words[:-1] * _PAIR + words[1:]
     spans = [(sums[n:] - sums[:-n]) * _DOWN[: max(size - n + 1, 0)] + np.uint64(n) for n in CHARACTERS if n <= size]
     characters = np.concatenate(spans) if spans else np.zeros(0, dtype=np.uint64)
-    at = np.concatenate([np.arange(len(span)) for span in spans]) if spans else np.zeros(0, dtype=np.intp)
-    return Grams(_bucket(words, bits), _bucket(pairs, bits), _bucket(characters, bits), at)
+    return words, pairs, characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +85,21 @@ class Hits:
 
 def hits(reading: Reading) -> Hits:
     """What a linear model over hashed n-grams sees of a reading."""
-    found = grams(reading, BITS)
-    parts = [_distinct(part) for part in (found.words, found.pairs, found.characters)]
-    weights = [np.full(len(part), 1.0 / np.sqrt(max(len(part), 1))) for part in parts]
-    return Hits(np.concatenate(parts), np.concatenate(weights))
+    hashes = _hashes(reading)
+    buckets = _bucket(np.concatenate(hashes), BITS)
+    words, pairs = len(hashes[0]), len(hashes[1])
+    # One sort for all parts: the number of the part stands above the bits of the bucket.
+    buckets[words : words + pairs] += 1 << BITS
+    buckets[words + pairs :] += 2 << BITS
+    distinct = _distinct(buckets.astype(np.uint32)).astype(np.intp)
+    counts = np.bincount(distinct >> BITS, minlength=3)
+    return Hits(distinct & _LOW, np.repeat(1.0 / np.sqrt(np.maximum(counts, 1)), counts))
 
 
-def _distinct(buckets: NDArray[np.intp]) -> NDArray[np.intp]:
+def _distinct(buckets: NDArray[np.uint32]) -> NDArray[np.uint32]:
     # np.unique hashes since numpy 2.3, which costs ten times as much at this size.
-    ordered = np.sort(buckets)
-    kept = np.empty(len(ordered), dtype=bool)
+    buckets.sort()
+    kept = np.empty(len(buckets), dtype=bool)
     kept[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=kept[1:])
-    return ordered[kept]
+    np.not_equal(buckets[1:], buckets[:-1], out=kept[1:])
+    return buckets[kept]

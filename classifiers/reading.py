@@ -67,7 +67,11 @@ _CLASSES[0xFFFF] = SINGLE  # stands for every code point beyond the basic plane
 
 def _classes_of(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
     places = np.minimum(points, 0xFFFF)
-    for code in np.unique(places[_CLASSES[places] == UNKNOWN]).tolist():
+    classes = _CLASSES[places]
+    unknown = classes == UNKNOWN
+    if not unknown.any():
+        return classes
+    for code in set(places[unknown].tolist()):
         _CLASSES[code] = _class_of(code)
     return _CLASSES[places]
 
@@ -83,7 +87,8 @@ def sample(text: str) -> str:
 def read(text: str) -> Reading:
     """Read a text of any length and content; never raises."""
     raw = sample(text)
-    folded = _without_courtesies(" ".join(unicodedata.normalize("NFKC", raw).lower().split()))[:CAP]
+    plain = raw if raw.isascii() else unicodedata.normalize("NFKC", raw)
+    folded = _without_courtesies(" ".join(plain.lower().split()))[:CAP]
     points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     classes = _classes_of(points)
     codes = np.where(classes == DIGIT, ord("0"), points).astype(np.uint64)

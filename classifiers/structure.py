@@ -137,6 +137,11 @@ def _marks(reading: Reading) -> dict[str, int]:
     return dict(zip(_MARKS, counts.tolist(), strict=True))
 
 
+def _line_starts(pattern: re.Pattern[str], text: str, lines: int) -> int:
+    # Searching a text of one line would try every place of it.
+    return len(pattern.findall(text)) if lines else int(pattern.match(text) is not None)
+
+
 def _squash(count: int, scale: float) -> float:
     return count / (count + scale)
 
@@ -158,8 +163,8 @@ def _shape(reading: Reading, counts: dict[str, int], cues: int) -> tuple[float, 
         _squash(counts["code"], 12),
         1.0 if "```" in raw else 0.0,
         1.0 if lines and _INDENT.search(raw) else 0.0,
-        _squash(len(_OPTION.findall(raw)), 2),
-        _squash(len(_BULLET.findall(raw)), 2),
+        _squash(_line_starts(_OPTION, raw, lines), 2),
+        _squash(_line_starts(_BULLET, raw, lines), 2),
         _squash(counts["quote"], 2),
         1.0 if counts["colon"] else 0.0,
         _squash(counts["comma"], 6),

@@ -56,17 +56,20 @@ PREAMBLES = (
 UNCLOSED = 32
 """Names of elements that may turn out to be unclosed before no further one is searched to the end of the text."""
 
+TAGS = 512
+"""Tags of one text that are looked at; what stands behind them is left as it is."""
+
 # Bounded look-ahead: at most 48 characters of name and 200 of attributes.
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.-]{0,47})(?:\s[^<>]{0,200})?>")
 
 
-def unwrap(text: str) -> str:
-    """The user's own words in one turn."""
+def unwrap(text: str, tags: int = TAGS) -> str:
+    """The user's own words in one turn; at most `tags` of its tags are looked at."""
     for name in QUERIES:
         inside = _between(text, f"<{name}>", f"</{name}>")
         if inside is not None:
             return inside.strip()
-    kept = "".join(_kept(text)) if "<" in text else text
+    kept = "".join(_kept(text, tags)) if "<" in text else text
     if any(preamble in kept for preamble in PREAMBLES):
         kept = "\n".join(line for line in kept.split("\n") if not line.startswith(PREAMBLES))
     return kept.strip()
@@ -78,10 +81,13 @@ def _between(text: str, opening: str, closing: str) -> str | None:
     return text[start + len(opening) : end] if end >= 0 else None
 
 
-def _kept(text: str) -> Iterator[str]:
+def _kept(text: str, tags: int) -> Iterator[str]:
     unclosed: set[str] = set()
     place = 0
-    while (tag := _TAG.search(text, place)) is not None:
+    for _ in range(tags):
+        tag = _TAG.search(text, place)
+        if tag is None:
+            break
         name = tag[2].lower()
         removed = name in REMOVED or name.startswith(REMOVED_PREFIXES)
         if not removed and name not in OPENED:

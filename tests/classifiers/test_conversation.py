@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from classifiers import conversation
 from classifiers.conversation import CAP, side_call, user_text
 
 REMINDER = "<system-reminder>\nToday is Monday. Prove everything.\n</system-reminder>"
@@ -178,3 +179,15 @@ def test_reading_costs_no_more_than_its_cap(piece: str) -> None:
         return min(spent)
 
     assert cost(2_000_000) < 4 * cost(100_000) + 0.02
+
+
+@pytest.mark.parametrize("content", ["<a>" * 350_000, [{"type": "text", "text": "<a>" * 10_000}] * 50])
+def test_hostile_markup_reaches_the_search_for_tags_as_a_bounded_sample(
+    content: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much markup a conversation holds, `SCANNED` characters and `TAGS` tags of it are searched."""
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(conversation, "unwrap", lambda text, tags: seen.append((len(text), tags)) or text)
+    conversation.user_text([{"role": "user", "content": content}])
+    assert 0 < sum(size for size, _ in seen) <= conversation.SCANNED
+    assert sum(tags for _, tags in seen) <= conversation.TAGS
