@@ -1,9 +1,13 @@
-"""A small grammar language: starred symbols are lists of templates, and every eighth template is held out."""
+"""A small grammar language: starred symbols are lists of templates, of which about every eighth is held out.
+
+A held-out template is a new arrangement of known words: each of its words stands in something that is trained on, too.
+"""
 
 import random
 import re
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +20,7 @@ FOLDER = Path(__file__).parent / "grammar"
 _HEADER = re.compile(r"^(\w+)(\*?):(.*)$")
 _REFERENCE = re.compile(r"\{(\w+)\}")
 _INNERMOST = re.compile(r"\[([^\[\]]*)\]")
+_WORD = re.compile(r"[a-z0-9']+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,14 @@ class Grammar:
     """Expands symbols of one grammar file into text."""
 
     def __init__(self, text: str) -> None:
-        self.rules = {name: _rule(lines, starred=starred) for name, starred, lines in _blocks(text)}
+        blocks = _blocks(text)
+        options = {name: [option.strip() for line in lines for option in _top_level(line)] for name, _, lines in blocks}
+        known = Counter(word for symbol in options.values() for option in symbol for word in _words(option))
+        held = {name: _held_out(options[name], known) if starred else set() for name, starred, _ in blocks}
+        self.rules = {
+            name: Rule(tuple(option for option in every if option not in held[name]), tuple(sorted(held[name])))
+            for name, every in options.items()
+        }
 
     def expand(self, symbol: str, rng: random.Random, split: Split, given: Mapping[str, str] | None = None) -> str:
         """Return one random text of `symbol`; `given` names symbols whose text the caller decides."""
@@ -87,13 +99,20 @@ def _blocks(text: str) -> list[tuple[str, bool, list[str]]]:
     return blocks
 
 
-def _rule(lines: list[str], *, starred: bool) -> Rule:
-    options = [option.strip() for line in lines for option in _top_level(line)]
-    if not starred:
-        return Rule(tuple(options), ())
-    held_count = max(1, round(len(options) * HELD_SHARE))
-    held = set(sorted(options, key=lambda option: zlib.crc32(option.encode()))[:held_count])
-    return Rule(tuple(option for option in options if option not in held), tuple(sorted(held)))
+def _held_out(options: Iterable[str], known: Counter[str]) -> set[str]:
+    """Choose by checksum among the templates whose words all stand elsewhere, and take theirs out of `known`."""
+    options, held = set(options), set[str]()
+    wanted = max(1, round(len(options) * HELD_SHARE))
+    for option in sorted(options, key=lambda option: zlib.crc32(option.encode())):
+        words = _words(option)
+        if len(held) < wanted and all(known[word] > 1 for word in words):
+            held.add(option)
+            known.subtract(words)
+    return held
+
+
+def _words(template: str) -> set[str]:
+    return set(_WORD.findall(_REFERENCE.sub(" ", template).lower()))
 
 
 def _top_level(line: str) -> list[str]:
