@@ -7,11 +7,11 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
+from statistics import harmonic_mean, median
 from typing import Any
 
 from benchmarks.engine_client import Figures, ask, ask_all
@@ -20,7 +20,7 @@ from benchmarks.engine_servers import serve_engine, serve_peer
 from benchmarks.servers import Server
 
 LABEL = "random weights: speed only"
-WIDTHS, QUICK_WIDTHS = (1, 4, 8, 16, 32), (1, 8)
+WIDTHS = (1, 4, 8, 16, 32)
 TOKENS_IN, TOKENS_OUT = 128, 64
 TEMPLATE_TOKENS = 34  # what the chat template adds to one message, a token a byte except its three controls
 HISTORY, CONVERSATIONS, TURNS, LONG = 800, 8, 6, 2000
@@ -30,7 +30,11 @@ SHOWN = ("ttft_p50_ms", "gap_p50_ms", "gap_p99_ms")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this benchmark."""
     parser.add_argument("--rounds", type=int, default=3, help="how often each width is measured (default 3)")
-    parser.add_argument("--quick", action="store_true", help="135M only, widths 1 and 8, no conversations")
+    parser.add_argument("--model", choices=[size.name for size in SIZES], help="one of the two only (default: both)")
+    parser.add_argument(
+        "--widths", type=int, nargs="+", default=WIDTHS, help="requests at a time (default 1 4 8 16 32)"
+    )
+    parser.add_argument("--no-conversations", action="store_true", help="the widths and the second turn only")
 
 
 def run(options: argparse.Namespace) -> dict[str, object]:
@@ -40,8 +44,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
         RuntimeError: a server of ours did not start, or a request failed.
     """
     before = os.getloadavg()[0]
-    sizes = SIZES[:1] if options.quick else SIZES
-    models = [_measure(size, options) for size in sizes]
+    models = [_measure(size, options) for size in SIZES if options.model in {None, size.name}]
     return {
         "label": LABEL,
         "note": "One round's ratios count; absolute figures move with the machine's load.",
@@ -62,6 +65,9 @@ def lines(result: Mapping[str, Any]) -> list[str]:
         for width in model["widths"]:
             rows += [_row(model["model"], width["width"], arm, figures) for arm, figures in width["arms"].items()]
             tail.append(f"{model['model']}, {width['width']} at a time, ratios of the rounds: {width['ratios']}")
+        tail += [
+            f"{model['model']}, {what}: {model[what]}" for what in ("second_turn", "conversations_s") if what in model
+        ]
     return [*rows, "", *tail]
 
 
@@ -100,16 +106,12 @@ def _measure(size: Size, options: argparse.Namespace) -> dict[str, object]:
             note = f"left out: {error}"
         for server in servers.values():  # the first request loads the model
             ask(server.port, _body([_user(TOKENS_IN, -1)], 4))
-        widths = [_width(width, servers, model, options.rounds) for width in _widths(options)]
+        widths = [_width(width, servers, model, options.rounds) for width in options.widths]
         found: dict[str, object] = {"model": size.name, "peer": note, "widths": widths}
-        if not options.quick:
+        found["second_turn"] = {arm: _second_turn(server) for arm, server in servers.items()}
+        if not options.no_conversations:
             found["conversations_s"] = {arm: _conversations(server) for arm, server in servers.items()}
-            found["second_turn"] = {arm: _second_turn(server) for arm, server in servers.items()}
         return found
-
-
-def _widths(options: argparse.Namespace) -> Sequence[int]:
-    return QUICK_WIDTHS if options.quick else WIDTHS
 
 
 def _width(width: int, servers: Mapping[str, Server], model: Path, rounds: int) -> dict[str, object]:
@@ -117,17 +119,28 @@ def _width(width: int, servers: Mapping[str, Server], model: Path, rounds: int) 
     arms = {arm: {f: median(r[arm][f] for r in played) for f in played[0][arm]} for arm in played[0]}
     others = [arm for arm in played[0] if arm != "router"]
     ratios = {arm: [round(r["router"]["tokens_per_s"] / r[arm]["tokens_per_s"], 3) for r in played] for arm in others}
+    print(f"{width} at a time, the router against: {ratios}", file=sys.stderr)
     return {"width": width, "arms": arms, "ratios": ratios, "rounds": played}
 
 
 def _round(width: int, number: int, servers: Mapping[str, Server], model: Path) -> dict[str, dict[str, float]]:
+    """One measurement of each arm; the limit is measured before and after the router, as the machine's pace drifts."""
     bodies = [_body([_user(TOKENS_IN, 1000 * number + 100 * width + row)], TOKENS_OUT) for row in range(width)]
-    found = {arm: _checked(ask_all(server.port, bodies), width) for arm, server in servers.items()}
+    found, limits = {}, []
+    for arm, server in reversed(tuple(servers.items())):
+        if arm == "router":
+            limits.append(_bare(model, width))
+        found[arm] = _checked(ask_all(server.port, bodies), width)
+    limits.append(_bare(model, width))
+    return {**found, "bare": {"tokens_per_s": harmonic_mean(limits)}}
+
+
+def _bare(model: Path, width: int) -> float:
     command = [sys.executable, "-m", "benchmarks.engine_bare", str(model), *map(str, (width, TOKENS_IN, TOKENS_OUT))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the bare loop failed: {done.stderr[-300:]}")
-    return {**found, "bare": {"tokens_per_s": json.loads(done.stdout)["tokens_per_s"]}}
+    return float(json.loads(done.stdout)["tokens_per_s"])
 
 
 def _checked(figures: Figures, width: int) -> dict[str, float]:
