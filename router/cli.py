@@ -60,14 +60,18 @@ def engine(  # noqa: PLR0913, PLR0917 - an argument for each option
     ] = 0,
     parallel: Annotated[int, typer.Option(min=1, max=256, help="Conversations at one time.")] = 8,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Default: all cores but one.")] = None,
+    adapter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="A LoRA adapter, asked for as local:NAME; repeatable.")
+    ] = None,
 ) -> None:
     """Serve one GGUF model alone, without a policy file."""
     from dataclasses import replace
 
     from router.serve import run_config
-    from router.standalone import config_of, model_of
+    from router.standalone import adapters_of, config_of, model_of
 
-    entry = replace(model_of(model), context=context, parallel=parallel, threads=threads)
+    adapters = adapters_of(adapter or ())
+    entry = replace(model_of(model), context=context, parallel=parallel, threads=threads, adapters=adapters)
     run_config(config_of(entry, host=host, port=port))
 
 

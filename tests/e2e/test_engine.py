@@ -11,7 +11,9 @@ import numpy as np
 import openai
 import pytest
 
-from tests.fakes.gguf_model import write_tiny_gguf
+from router.errors import ConfigError
+from router.standalone import adapters_of
+from tests.fakes.gguf_model import write_tiny_adapter, write_tiny_gguf
 from tests.fakes.shunt import ShuntServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,13 +23,14 @@ class EngineServer(ShuntServer):
     """`shunt engine` in place of `shunt serve`; `model` is the file it serves."""
 
     model: Path
+    options: tuple[str, ...] = ()
 
     async def start(self) -> None:
         """Start it and wait for /readyz."""
         with (self.folder / "serve.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "router", "engine", "--model", str(self.model),
-                "--port", str(self.port), "--context", "256", "--parallel", "2", "--threads", "1",
+                "--port", str(self.port), "--context", "256", "--parallel", "2", "--threads", "1", *self.options,
                 stdout=log, stderr=log, env=self.environ, cwd=ROOT,
             )  # fmt: skip
         async with asyncio.timeout(180):
@@ -36,10 +39,10 @@ class EngineServer(ShuntServer):
 
 
 @asynccontextmanager
-async def engine(folder: Path, model: Path) -> AsyncIterator[openai.AsyncOpenAI]:
-    """A client of `shunt engine` with `model`."""
+async def engine(folder: Path, model: Path, *options: str) -> AsyncIterator[openai.AsyncOpenAI]:
+    """A client of `shunt engine` with `model` and further options."""
     server = EngineServer(folder, "", environ={"XDG_STATE_HOME": str(folder / "home"), "SHUNT_API_KEY": ""})
-    server.model = model
+    server.model, server.options = model, options
     async with server, openai.AsyncOpenAI(base_url=server.base_url, api_key="unused", max_retries=0) as client:
         yield client
 
@@ -52,6 +55,29 @@ async def test_one_model_is_served_under_any_name(tmp_path: Path):
                 model=name, messages=[{"role": "user", "content": "Hello"}], max_tokens=4
             )
             assert (answer.model, answer.usage.completion_tokens <= 4) == ("local", True)
+
+
+async def test_adapters_are_asked_for_by_name(tmp_path: Path):
+    """`--adapter NAME=FILE` serves the model as `local:NAME` too, with another answer."""
+    adapter = write_tiny_adapter(tmp_path / "adapter.gguf", seed=1)
+    said = []
+    async with engine(tmp_path, write_tiny_gguf(tmp_path / "tiny.gguf"), "--adapter", f"other={adapter}") as client:
+        for name in ("local", "local:other", "local"):
+            answer = await client.chat.completions.create(
+                model=name, messages=[{"role": "user", "content": "Hello"}], max_tokens=12, temperature=0
+            )
+            said.append(answer.choices[0].message.content)
+    assert (said[0] == said[2], said[0] != said[1]) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("other", "not NAME=FILE"), ("../x=y", "not NAME=FILE"), ("other=none.gguf", "none.gguf: no such file")],
+)
+def test_a_malformed_adapter_is_refused_in_words(written: str, told: str):
+    """The option says how it is written, or which file is missing."""
+    with pytest.raises(ConfigError, match=told):
+        adapters_of([written])
 
 
 async def test_an_embedding_model_embeds(tmp_path: Path, shared: Path):
