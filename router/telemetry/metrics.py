@@ -27,6 +27,7 @@ from router.policy.decision import Decision
 from router.policy.routes import DIRECT
 from router.telemetry import labels
 from router.telemetry.family import Family
+from router.telemetry.targets import Targets
 
 TOKEN_BUCKETS = tuple(4.0**power for power in range(14))
 DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))
@@ -50,11 +51,12 @@ class Metrics:
         self._providers: dict[str, str] = {}
         for declare in (self._declare_requests, self._declare_decisions, self._declare_money, self._declare_gen_ai):
             declare()
+        self._targets = Targets(config)
         self.adopt(config)
         self._engines = Engines()
         self._books = Books()
         self._drift = DriftGauge(usual_scores)
-        for collector in (self._engines, self._books, self._drift):
+        for collector in (self._targets, self._engines, self._books, self._drift):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
         Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
@@ -180,6 +182,7 @@ class Metrics:
     def adopt(self, config: Config) -> None:
         """From now on the names in `config` are known too."""
         self._names.add(config)
+        self._targets.config = config
         self._providers |= labels.providers(config.models.values())
         self._loaded_at.set_to_current_time()
 

@@ -27,6 +27,7 @@ from router.ledger.tally import Tally
 from router.policy.decision import Decision
 from router.telemetry.labels import reason_of, words_of
 from router.telemetry.metrics import Metrics
+from router.telemetry.targets import tier_of
 from tests.ledger.examples import RECORD, record
 
 
@@ -276,3 +277,18 @@ def test_drift_is_shown_once_it_can_be_told():
     assert value(without, "shunt_classifier_drift") is None
     assert value(same, "shunt_classifier_drift") < 0.1
     assert value(other, "shunt_classifier_drift") > 0.25
+
+
+def test_each_target_says_its_tier_its_zone_and_its_backend(metrics: Metrics):
+    """The smallest and the largest tier can be told apart without knowing the names; a reload changes them."""
+    common = {"zone": "z", "tier": "large"}
+    assert value(metrics, "shunt_target_info", target="large", backend="litellm", **common) == 1
+    assert value(metrics, "shunt_target_info", target="small", zone="z", tier="small", backend="llama.cpp") == 1
+    metrics.adopt(replace(CONFIG, tiers=("large",)))
+    assert value(metrics, "shunt_target_info", target="small", zone="z", tier="none", backend="llama.cpp") == 1
+
+
+@pytest.mark.parametrize(("name", "tier"), [("a", "small"), ("b", "middle"), ("c", "large"), ("d", "none")])
+def test_a_tier_is_where_a_target_stands(name: str, tier: str):
+    """First is small, last is large, between them is middle."""
+    assert tier == tier_of(name, ("a", "b", "c"))

@@ -1,0 +1,1 @@
+"""What an operator deploys beside the router: rules, dashboards, compose file."""
