@@ -1,6 +1,7 @@
 """A family of series whose labels take values from closed sets only."""
 
 from collections.abc import Iterable
+from itertools import product
 from typing import Generic, Protocol, Self, TypeVar
 
 from router.telemetry.labels import OTHER, Labels
@@ -31,6 +32,11 @@ class Family(Generic[M]):
         """The series for `values`; a value outside its set counts as `other`."""
         found = self._known.get(values)
         return self._find(values) if found is None else found
+
+    def fill(self) -> None:
+        """Make every series there can be, so that each begins at nothing: for small sets only."""
+        for values in product(*self._allowed):
+            self(*values)
 
     def _find(self, values: tuple[str, ...]) -> M:
         closed = tuple(

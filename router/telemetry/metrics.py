@@ -26,8 +26,8 @@ from router.ledger.tally import Tally
 from router.policy.decision import Decision
 from router.policy.routes import DIRECT
 from router.telemetry import labels
+from router.telemetry.declared import Declared
 from router.telemetry.family import Family
-from router.telemetry.targets import Targets
 
 TOKEN_BUCKETS = tuple(4.0**power for power in range(14))
 DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))
@@ -51,12 +51,12 @@ class Metrics:
         self._providers: dict[str, str] = {}
         for declare in (self._declare_requests, self._declare_decisions, self._declare_money, self._declare_gen_ai):
             declare()
-        self._targets = Targets(config)
+        self._declared = Declared(config)
         self.adopt(config)
         self._engines = Engines()
         self._books = Books()
         self._drift = DriftGauge(usual_scores)
-        for collector in (self._targets, self._engines, self._books, self._drift):
+        for collector in (self._declared, self._engines, self._books, self._drift):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
         Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
@@ -110,6 +110,11 @@ class Metrics:
             "shunt_decisions_total",
             "Decisions by what made them.",
             {"policy": self._names.policies, "rule": self._names.rules, "target": self._names.targets},
+        )
+        self._abstained = self._counter(
+            "shunt_abstained_total",
+            "Decisions whose score was too close to the threshold to call.",
+            {"policy": self._names.policies, "rule": self._names.rules},
         )
         self._decision_seconds = self._histogram(
             "shunt_decision_seconds", "Time from a validated request to its decision.", DECISION_BUCKETS, {}
@@ -182,7 +187,10 @@ class Metrics:
     def adopt(self, config: Config) -> None:
         """From now on the names in `config` are known too."""
         self._names.add(config)
-        self._targets.config = config
+        self._declared.config = config
+        # An alert on the first of its kind needs the series to have been there before, at nothing.
+        for family in (self._rejected, self._escalations, self._reloads, self._cost, self._price_unknown):
+            family.fill()
         self._providers |= labels.providers(config.models.values())
         self._loaded_at.set_to_current_time()
 
@@ -199,6 +207,8 @@ class Metrics:
         """A decision took `seconds`."""
         self._decisions(decision.policy, decision.rule, decision.target).inc()
         self._decision_seconds().observe(seconds)
+        if decision.reason == "abstained":
+            self._abstained(decision.policy, decision.rule).inc()
         if decision.spilled_from is not None:
             self._spills(decision.spilled_from, decision.target).inc()
         if decision.score is not None:

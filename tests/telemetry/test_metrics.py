@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from classifiers.drift import ENOUGH
 from router.backends.local import EngineStats
 from router.condition import Always
-from router.config import Config, ModelConfig, Policy, Rule
+from router.config import Abstain, Config, ModelConfig, Policy, Rule
 from router.dispatch.trace import Attempt, Fallback, Trace
 from router.errors import (
     BadRequest,
@@ -25,9 +25,9 @@ from router.errors import (
 )
 from router.ledger.tally import Tally
 from router.policy.decision import Decision
+from router.telemetry.declared import tier_of
 from router.telemetry.labels import reason_of, words_of
 from router.telemetry.metrics import Metrics
-from router.telemetry.targets import tier_of
 from tests.ledger.examples import RECORD, record
 
 
@@ -97,7 +97,7 @@ def test_an_unknown_cost_is_counted_as_unknown(metrics: Metrics):
     """It adds to no sum, its baseline neither: the difference of the two sums stays honest."""
     metrics.finished(record("a", target="large", cost_usd=None, baseline_usd=0.5), DONE)
     assert value(metrics, "shunt_price_unknown_total", model="large") == 1
-    assert value(metrics, "shunt_cost_usd_total", model="large", kind="answer") is None
+    assert value(metrics, "shunt_cost_usd_total", model="large", kind="answer") == 0
     assert value(metrics, "shunt_baseline_cost_usd_total") == 0
 
 
@@ -286,6 +286,40 @@ def test_each_target_says_its_tier_its_zone_and_its_backend(metrics: Metrics):
     assert value(metrics, "shunt_target_info", target="small", zone="z", tier="small", backend="llama.cpp") == 1
     metrics.adopt(replace(CONFIG, tiers=("large",)))
     assert value(metrics, "shunt_target_info", target="small", zone="z", tier="none", backend="llama.cpp") == 1
+
+
+def test_a_rule_says_its_threshold_and_its_band(metrics: Metrics):
+    """Scores can be drawn beside the edges they are held against."""
+    assert value(metrics, "shunt_rule_threshold", policy="auto", rule="learned", edge="threshold") == 0.5
+    unsure = replace(CONFIG.policies["auto"].select[0], abstain=Abstain(0.4, 0.6, "large"))
+    metrics.adopt(replace(CONFIG, policies={"auto": Policy("auto", (unsure,))}))
+    edges = [
+        value(metrics, "shunt_rule_threshold", policy="auto", rule="learned", edge=f"abstain_{edge}")
+        for edge in ("start", "stop")
+    ]
+    assert [0.4, 0.6] == edges
+
+
+def test_a_score_too_close_to_call_is_counted(metrics: Metrics):
+    """Decisions that abstained are a series of their own."""
+    metrics.decided(replace(DECISION, reason="abstained"), 0.001)
+    metrics.decided(DECISION, 0.001)
+    assert value(metrics, "shunt_abstained_total", policy="auto", rule="learned") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("shunt_price_unknown_total", {"model": "large"}),
+        ("shunt_cost_usd_total", {"model": "small", "kind": "escalation"}),
+        ("shunt_rejected_total", {"reason": "guard"}),
+        ("shunt_escalations_total", {"signal": "confidence"}),
+        ("shunt_policy_reloads_total", {"outcome": "rejected"}),
+    ],
+)
+def test_what_alerts_wait_for_begins_at_nothing(metrics: Metrics, name: str, labels: dict[str, str]):
+    """The first of its kind is an increase: its series was there before."""
+    assert value(metrics, name, **labels) == 0
 
 
 @pytest.mark.parametrize(("name", "tier"), [("a", "small"), ("b", "middle"), ("c", "large"), ("d", "none")])
