@@ -5,11 +5,12 @@ commands print. `tests/test_docs.py` fails when either is out of date.
 """
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from router.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
@@ -47,10 +48,8 @@ def commands() -> str:
 
 
 def _help(words: list[str]) -> str:
-    environ = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    printed = subprocess.run(
-        [sys.executable, "-m", "router", *words, "--help"], capture_output=True, text=True, env=environ, check=True
-    )
+    environ = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    printed = CliRunner().invoke(app, [*words, "--help"], prog_name="shunt", env=environ, catch_exceptions=False)
     return "\n".join(line.rstrip() for line in printed.stdout.strip("\n").splitlines())
 
 

@@ -14,7 +14,7 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MAX_TEMPLATE_CHARS: Final = 256 * 1024
-MAX_TURNS: Final = 1_000_000
+MAX_TURNS: Final = 200_000
 MAX_RENDERED_CHARS: Final = 32 * 1024 * 1024
 MAX_PRODUCT: Final = 1_000_000
 
