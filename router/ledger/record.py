@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["ok", "error", "interrupted", "client_gone"]
+EnergyKind: TypeAlias = Literal["measured", "estimated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,10 @@ class UsageRecord:
     `cost_usd` and `baseline_usd` are None where a price is unknown. `baseline_usd` is what the same tokens would have
     cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order. The `escalation*`
     fields are of the answer that was given up for a better one: it was paid for too, `cost_usd` holds it, and so the savings
-    are net of it. A field that is added later needs a
-    default: what an older version left in its journal is still read.
+    are net of it. `key` is the name of the caller's key and `tags` are the key's; None and empty where anybody may call. `price_map`
+    is the version of the map of prices. `cache_write_tokens`, `audio_tokens` and `image_tokens` are parts of the prompt, and
+    `reasoning_tokens` and `audio_completion_tokens` of the answer. `energy_j` is in joules, None where no honest figure exists.
+    A field that is added later needs a default: what an older version left in its journal is still read.
     """
 
     request_id: str
@@ -45,3 +48,13 @@ class UsageRecord:
     escalation_prompt_tokens: int = 0
     escalation_completion_tokens: int = 0
     escalation_usd: float | None = None
+    key: str | None = None
+    tags: tuple[str, ...] = ()
+    price_map: str | None = None
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_tokens: int = 0
+    audio_completion_tokens: int = 0
+    image_tokens: int = 0
+    energy_j: float | None = None
+    energy_kind: EnergyKind | None = None

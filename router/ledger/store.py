@@ -30,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateColumn
 
 from router.errors import ConfigError
 from router.ledger.record import UsageRecord
@@ -75,6 +76,16 @@ records = Table(
     Column("escalation_prompt_tokens", Integer, nullable=False, server_default="0"),
     Column("escalation_completion_tokens", Integer, nullable=False, server_default="0"),
     Column("escalation_usd", Float),
+    Column("key", String),
+    Column("tags", String, nullable=False, server_default=""),
+    Column("price_map", String),
+    Column("cache_write_tokens", Integer, nullable=False, server_default="0"),
+    Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
+    Column("audio_tokens", Integer, nullable=False, server_default="0"),
+    Column("audio_completion_tokens", Integer, nullable=False, server_default="0"),
+    Column("image_tokens", Integer, nullable=False, server_default="0"),
+    Column("energy_j", Float),
+    Column("energy_kind", String),
     UniqueConstraint("journal", "position"),
     Index("records_by_time", "at"),
 )
@@ -91,26 +102,37 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-def _add_escalations(connection: Connection) -> None:
-    known = {column["name"] for column in inspect(connection).get_columns(records.name)}
-    for name, statement in ESCALATION_COLUMNS.items():
-        if name not in known:  # a store that was made just now has them
-            connection.exec_driver_sql(statement)
+def adds(*names: str) -> Callable[[Connection], None]:
+    """A step that adds these columns of `records`, as they are declared above, where they are missing."""
+
+    def add(connection: Connection) -> None:
+        known = {column["name"] for column in inspect(connection).get_columns(records.name)}
+        for name in names:
+            if name not in known:  # a store that was made just now has them
+                written = CreateColumn(records.c[name]).compile(dialect=connection.dialect)
+                connection.exec_driver_sql("ALTER TABLE records ADD COLUMN " + str(written))
+
+    return add
 
 
-ESCALATION_COLUMNS = {
-    "escalated_from": "ALTER TABLE records ADD COLUMN escalated_from VARCHAR",
-    "escalation_signal": "ALTER TABLE records ADD COLUMN escalation_signal VARCHAR",
-    "escalation_prompt_tokens": "ALTER TABLE records ADD COLUMN escalation_prompt_tokens INTEGER NOT NULL DEFAULT 0",
-    "escalation_completion_tokens": (
-        "ALTER TABLE records ADD COLUMN escalation_completion_tokens INTEGER NOT NULL DEFAULT 0"
-    ),
-    "escalation_usd": "ALTER TABLE records ADD COLUMN escalation_usd FLOAT",
-}
+ESCALATION_COLUMNS = (
+    "escalated_from",
+    "escalation_signal",
+    "escalation_prompt_tokens",
+    "escalation_completion_tokens",
+    "escalation_usd",
+)
+KEY_COLUMNS = ("key", "tags", "price_map")
+KIND_COLUMNS = ("cache_write_tokens", "reasoning_tokens", "audio_tokens", "audio_completion_tokens", "image_tokens")
+ENERGY_COLUMNS = ("energy_j", "energy_kind")
 _FIELDS = tuple(field.name for field in fields(UsageRecord))
 
 # Forward only: step n takes a store from version n to n + 1.
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_escalations)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create,
+    adds(*ESCALATION_COLUMNS),
+    adds(*KEY_COLUMNS, *KIND_COLUMNS, *ENERGY_COLUMNS),
+)
 
 
 class Store:
@@ -188,6 +210,7 @@ def _row(journal: str, position: int, record: UsageRecord) -> Mapping[str, objec
     # asdict would copy every value: three times the work of all the rest.
     row = {name: getattr(record, name) for name in _FIELDS}
     row["attempts"] = msgspec.json.encode(record.attempts).decode()
+    row["tags"] = ",".join(record.tags)
     row["day"] = time.strftime("%Y-%m-%d", time.gmtime(record.at))
     return row | {"journal": journal, "position": position}
 

@@ -9,7 +9,17 @@ from sqlalchemy import insert, select, update
 from router.errors import ConfigError
 from router.ledger.drain import drain, journal_sizes
 from router.ledger.journal import JOURNAL_FOLDER, Journal
-from router.ledger.store import ESCALATION_COLUMNS, FILE_NAME, MIGRATIONS, Store, records, schema
+from router.ledger.store import (
+    ENERGY_COLUMNS,
+    ESCALATION_COLUMNS,
+    FILE_NAME,
+    KEY_COLUMNS,
+    KIND_COLUMNS,
+    MIGRATIONS,
+    Store,
+    records,
+    schema,
+)
 from router.ledger.tally import Tally
 from tests.ledger.books import drained, stored, stored_ids
 from tests.ledger.examples import RECORD, record
@@ -161,7 +171,7 @@ def test_an_older_store_learns_of_escalations(tmp_path: Path):
         store.migrate()
         store.add("a", [(0, record("old"))], 10)
         with store.engine.begin() as connection:
-            for name in ESCALATION_COLUMNS:
+            for name in (*ESCALATION_COLUMNS, *KEY_COLUMNS, *KIND_COLUMNS, *ENERGY_COLUMNS):
                 connection.exec_driver_sql(f"ALTER TABLE records DROP COLUMN {name}")
             connection.execute(update(schema).values(version=1))
         store.migrate()
