@@ -15,7 +15,8 @@ from router.cli import app
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
     "", "serve", "engine", "ask", "route", "score", "usage", "calibrate", "train", "evaluate", "init",
-    "policy check", "policy test", "policy schema", "models list", "models pull", "models show", "models rm",
+    "policy check", "policy test", "policy schema",
+    "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "models list", "models pull", "models show", "models rm",
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from router.gate.boundary import Boundary
 from router.gate.inflight import Inflight
 from router.gate.refusal import refusal
 from router.generations import Generations, Pinned
+from router.keys.ring import Ring
 from router.reload import Reloader
 from router.runtime import Runtime
 
@@ -61,15 +62,18 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
     """The application, gate included. `on_start` runs beside the server once everything has been started.
 
     Raises:
-        ConfigError: something that the configuration names cannot be used.
+        ConfigError: something that the configuration names cannot be used, or the keys cannot be read.
     """
     runtime = Runtime(config)
     generations = Generations(runtime)
+    ring = Ring.of(config)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await runtime.start()
-        beside = [] if on_start is None else [asyncio.ensure_future(on_start(runtime))]
+        beside = [asyncio.ensure_future(ring.watch())]
+        if on_start is not None:
+            beside.append(asyncio.ensure_future(on_start(runtime)))
         if config.path is not None:
             beside.append(asyncio.ensure_future(Reloader(generations, config.path).run()))
         try:
@@ -104,7 +108,7 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    gated = Auth(Inflight(Pinned(app, generations), most=config.server.max_inflight), keys=config.server.keys)
+    gated = Auth(Inflight(Pinned(app, generations), most=config.server.max_inflight), ring=ring)
     return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
 
 

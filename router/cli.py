@@ -10,6 +10,7 @@ from rich.console import Console
 from router import __version__
 from router.engine.commands import app as models_app
 from router.errors import ConfigError, RouterError
+from router.keys.commands import app as keys_app
 from router.ledger.commands import usage
 from router.policy.commands import app as policy_app
 from router.quality.commands import calibrate, evaluate, train
@@ -128,6 +129,7 @@ def init(
 
 
 app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
+app.add_typer(keys_app, name="keys", rich_help_panel="Configure")
 app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
 for verb in (calibrate, train, evaluate):

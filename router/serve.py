@@ -13,6 +13,7 @@ from router import policy
 from router.app import build
 from router.config import Config
 from router.errors import ConfigError
+from router.keys.ring import Ring
 from router.runtime import Runtime
 from router.screen import show
 from router.telemetry import log
@@ -60,10 +61,10 @@ def run_config(config: Config) -> None:
 def _with_address(config: Config, host: str | None, port: int | None) -> Config:
     server = config.server
     server = replace(server, host=host or server.host, port=server.port if port is None else port)
-    if not server.keys and not _is_loopback(server.host):
+    if not _is_loopback(server.host) and Ring.of(config).is_open:
         raise ConfigError(
-            f"{server.host} can be reached from other machines and no key is configured: "
-            "set `server: {keys: [env:SHUNT_API_KEY]}` or listen on 127.0.0.1"
+            f"{server.host} can be reached from other machines and there is no key: make one with "
+            "`shunt keys create NAME`, set `server: {keys: [env:SHUNT_API_KEY]}`, or listen on 127.0.0.1"
         )
     return replace(config, server=server)
 

@@ -1,49 +1,41 @@
-"""Who may call: SHA-256 digests of the configured keys, compared in constant time.
+"""Who may call: the holder of a key of the ring, or with no key at all everybody (loopback only).
 
-Where there are several keys, `scope["state"]["caller"]` says which one a request came with, by the name of its variable.
+`scope["state"]["holder"]` says who asks. Where there are several keys, `scope["state"]["caller"]` is the name of the one that a
+request came with.
 """
-
-import hashlib
-import hmac
-from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from router.config import Secret
-from router.errors import Unauthorized
+from router.keys.ring import ANYBODY, Ring
 
 OPEN_PATHS = frozenset({"/livez", "/readyz"})
-MAX_KEY_BYTES = 512
 
 
 class Auth:
-    """Refuse a request that carries none of `keys`; with no keys at all the router is open (loopback only)."""
+    """Refuse a request that carries no key of `ring`; while that has none, the router is open."""
 
-    def __init__(self, app: ASGIApp, *, keys: Iterable[Secret]) -> None:
+    def __init__(self, app: ASGIApp, *, ring: Ring) -> None:
         self.app = app
-        self._digests = tuple((key.env, hashlib.sha256(key.value.encode()).digest()) for key in keys)
+        self._ring = ring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
 
         Raises:
-            Unauthorized: keys are configured and the request has none of them.
+            Unauthorized: there are keys and the request has none of them.
         """
-        if self._digests and scope["type"] == "http" and self._is_guarded(scope):
-            name = self._name(_key(scope))
-            if name is None:
-                raise Unauthorized("A valid key is needed: `Authorization: Bearer KEY` or `x-api-key: KEY`.")
-            if len(self._digests) > 1:
-                scope["state"]["caller"] = name
+        if scope["type"] == "http":
+            state = scope["state"]
+            state["holder"] = ANYBODY
+            if not self._ring.is_open and self._is_guarded(scope):
+                holder = self._ring.find(_key(scope))
+                state["holder"] = holder
+                if self._ring.has_several:
+                    state["caller"] = holder.caller.key
         await self.app(scope, receive, send)
 
     def _is_guarded(self, scope: Scope) -> bool:
         return scope["method"] != "OPTIONS" and scope["path"] not in OPEN_PATHS
-
-    def _name(self, key: bytes) -> str | None:
-        digest = hashlib.sha256(key).digest()
-        matches = [name for name, known in self._digests if hmac.compare_digest(digest, known)]
-        return matches[0] if matches and len(key) <= MAX_KEY_BYTES else None
 
 
 def _key(scope: Scope) -> bytes:

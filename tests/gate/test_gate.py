@@ -12,6 +12,7 @@ from router.errors import Overloaded, RouterError, UpstreamTimeout
 from router.gate.auth import Auth
 from router.gate.boundary import Boundary
 from router.gate.inflight import Inflight
+from router.keys.ring import Ring
 
 KEY = "sk-canary-0123456789abcdef"
 NOBODY = {"error": {"message": "Internal error.", "type": "server_error", "param": None, "code": "internal_error"}}
@@ -27,7 +28,7 @@ def client(error: Exception | None = None, *, keys: tuple[Secret, ...] = (), ref
 
     seen = [] if refused is None else refused
     return TestClient(
-        Boundary(Auth(app, keys=keys), max_header_bytes=4096, on_refused=lambda error, _id: seen.append(error))
+        Boundary(Auth(app, ring=Ring(keys)), max_header_bytes=4096, on_refused=lambda error, _id: seen.append(error))
     )
 
 

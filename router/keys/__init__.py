@@ -1,0 +1,1 @@
+"""The keys that callers have: made by a command, kept as digests, looked up in memory."""
