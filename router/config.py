@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from router.condition import Condition
 
 BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
+SessionMode: TypeAlias = Literal["rise_only", "pin", "free"]
 KvType: TypeAlias = Literal["f32", "f16", "q8_0", "q4_0"]
 LoadTime: TypeAlias = Literal["start", "first_use"]
 
@@ -128,8 +129,28 @@ class Abstain:
 
 
 @dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a rule changes in the request: instructions before the client's, and sampling; `max_tokens` only caps."""
+
+    system_prefix: str | None = field(default=None, repr=False)
+    temperature: float | None = None
+    max_tokens: int | None = None
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """How a conversation stays where it is; `keys` are headers and `prefix`, `ttl_s` how long one is remembered."""
+
+    mode: SessionMode
+    keys: tuple[str, ...]
+    ttl_s: float
+    max_switch_spend_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One `select` rule. Either `target` is fixed, or the score chooses: below `threshold` `low`, else `high`.
+    """One `select` rule. `target` is fixed, or drawn from `split`, or the score chooses: below `threshold` `low`, else `high`.
 
     `adapter` is the LoRA adapter that `target` answers under. `is_locked` says that threshold and `abstain` come from
     the lock beside the policy file.
@@ -144,6 +165,8 @@ class Rule:
     adapter: str | None = None
     abstain: Abstain | None = None
     is_locked: bool = False
+    split: tuple[tuple[str, float], ...] = ()
+    overrides: Overrides | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +203,7 @@ class Policy:
     on_failure: tuple[str, ...] = ()
     spill: Spill | None = None
     verify: Verify | None = None
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +229,7 @@ class PolicyTest:
     modality: frozenset[str] = frozenset()
     at: float | None = None
     budget_used_pct: float | None = None
+    past: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

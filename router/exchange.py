@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import ClassVar
 
 from router.chat import ChatRequest, Chunk, EmbeddingRequest, Event, Usage
@@ -13,6 +13,7 @@ from router.dispatch.carry import carry_out
 from router.dispatch.trace import Escalation, Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
 from router.ledger.record import Outcome, UsageRecord
+from router.policy.overriding import overridden
 from router.runtime import Runtime, Verdict
 from router.telemetry import log
 
@@ -180,7 +181,7 @@ class Accounted:
             if record.baseline_usd is not None:
                 headers["x-shunt-saved-usd"] = f"{record.baseline_usd - record.cost_usd:.9f}"
         if self.verdict.facts.headers.get("x-shunt-debug") == "1":
-            headers["x-shunt-decision"] = json.dumps(asdict(decision))[:MAX_DECISION_BYTES]
+            headers["x-shunt-decision"] = json.dumps(asdict(replace(decision, overrides=None)))[:MAX_DECISION_BYTES]
 
 
 def _sum(cost: float | None, more: float | None) -> float | None:
@@ -196,7 +197,7 @@ class Exchange(Accounted):
         self, runtime: Runtime, request: ChatRequest, verdict: Verdict, answer_headers: MutableMapping[str, str]
     ) -> None:
         super().__init__(runtime, request, verdict, answer_headers)
-        self.request = request
+        self.request = overridden(request, verdict.decision.overrides)
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer's events; closing the generator stops the work."""

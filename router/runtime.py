@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from classifiers import Judgement
 from classifiers.conversation import user_text
@@ -14,6 +14,7 @@ from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.chat import ChatRequest
 from router.config import Config
+from router.conversation import conversation_of
 from router.dispatch.fleet import Fleet
 from router.engine.budget import Budget
 from router.errors import RouterError
@@ -22,6 +23,7 @@ from router.ledger.prices import Prices
 from router.policy.artifact import load_classifier, usual_scores
 from router.policy.decision import Decision, Facts, Load
 from router.policy.facts import facts_of, needs_count
+from router.sessions import Sessions
 from router.telemetry import log
 from router.telemetry.metrics import Metrics
 
@@ -60,6 +62,7 @@ class Runtime:
         self.prices = Prices.load(config)
         self.ledger: Ledger = before.ledger if before else Ledger(config)
         self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
+        self.sessions: Sessions = before.sessions if before else Sessions()
         self.is_draining = False
 
     def beside(self, other: "Runtime") -> list[Backend]:
@@ -100,9 +103,15 @@ class Runtime:
         """
         started = time.perf_counter()
         facts = (await self._facts(request, headers)).under(self._load(), time.time())
+        facts = replace(facts, prices=self.prices.by_target)
+        conversation = conversation_of(self.config, request, facts, self.sessions, lambda turn: self._judge(turn)[1])
         text, judgement = self._judge(request)
+        if conversation is not None:
+            facts = replace(facts, past=conversation.target)
         decision = policy.decide(self.config, request.model, facts, judgement, self.fleet.states())
         self.metrics.decided(decision, time.perf_counter() - started)
+        if conversation is not None:
+            conversation.moved(decision, self.sessions)
         return Verdict(decision, facts, text)
 
     def _load(self) -> Load:

@@ -33,6 +33,11 @@ class Prices:
         found = PriceMap.read(remote) if remote else PriceMap("none", {})
         return cls({model.name: _price(model, found) for model in models}, found.version)
 
+    @property
+    def by_target(self) -> Mapping[str, Price]:
+        """Every target's price."""
+        return self._by_target
+
     def of(self, target: str) -> Price:
         """The price of one target; every kind is None for one that is not in the configuration."""
         return self._by_target.get(target, UNKNOWN)

@@ -56,7 +56,7 @@ def _entry(place: Place, detail: ErrorDetails) -> Place:
             return place
         case ("policies", _, "select", _, *_):
             return place[:4]
-        case ("policies", _, "on_failure" | "spill" | "verify", *_):
+        case ("policies", _, "on_failure" | "spill" | "verify" | "session", *_):
             return place[:3]
         case ("policies" | "models" | "guards" | "tests" | "aliases", _, *_):
             return place[:2]

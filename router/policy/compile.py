@@ -5,16 +5,39 @@ from pathlib import Path
 
 import platformdirs
 
-from router.config import Config, Guard, ModelConfig, Policy, PolicyTest, Rule, ServerConfig, Spill, Verify
+from router.config import (
+    Config,
+    Guard,
+    ModelConfig,
+    Overrides,
+    Policy,
+    PolicyTest,
+    Rule,
+    ServerConfig,
+    Session,
+    Spill,
+    Verify,
+)
 from router.policy.calibrated import Calibrations
 from router.policy.clock import moment
 from router.policy.conditions import compiled, lowered, score_range
 from router.policy.document import Document
 from router.policy.environment import Environment
-from router.policy.schema import GuardEntry, PolicyEntry, RuleEntry, ServerEntry, SpillEntry, TestEntry, VerifyEntry
+from router.policy.schema import (
+    GuardEntry,
+    OverrideEntry,
+    PolicyEntry,
+    RuleEntry,
+    ServerEntry,
+    SessionEntry,
+    SpillEntry,
+    TestEntry,
+    VerifyEntry,
+)
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +95,15 @@ def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Cal
         on_failure=tuple(entry.on_failure),
         spill=_spill(entry.spill),
         verify=_verify(entry.verify),
+        session=_session(entry.session),
     )
+
+
+def _session(entry: SessionEntry | None) -> Session | None:
+    if entry is None:
+        return None
+    ttl_s = int(entry.ttl[:-1]) * UNITS_S[entry.ttl[-1]]
+    return Session(entry.mode, tuple(entry.key), ttl_s, entry.max_switch_spend_pct)
 
 
 def _spill(entry: SpillEntry | None) -> Spill | None:
@@ -96,7 +127,14 @@ def _verify(entry: VerifyEntry | None) -> Verify | None:
 def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibrations) -> Rule:
     when = compiled(entry.when)
     if entry.score is None:
-        return Rule(id=entry.id, when=when, target=entry.target, adapter=entry.adapter)
+        return Rule(
+            id=entry.id,
+            when=when,
+            target=entry.target,
+            adapter=entry.adapter,
+            split=tuple((entry.split or {}).items()),
+            overrides=_overrides(entry.overrides),
+        )
     fitted = calibrations.fitted(policy, entry)
     return Rule(
         id=entry.id,
@@ -106,7 +144,12 @@ def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibra
         high=entry.above or tiers[-1],
         abstain=fitted.abstain,
         is_locked=fitted.is_locked,
+        overrides=_overrides(entry.overrides),
     )
+
+
+def _overrides(entry: OverrideEntry | None) -> Overrides | None:
+    return None if entry is None else Overrides(**entry.model_dump())
 
 
 def guard_of(entry: GuardEntry) -> Guard:
@@ -136,6 +179,7 @@ def _test(entry: TestEntry, line: int) -> PolicyTest:
         modality=frozenset(entry.modality),
         at=None if entry.at is None else moment(entry.at),
         budget_used_pct=entry.budget_used_pct,
+        past=entry.past,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from router.caller import ANYONE, Caller
+from router.config import Overrides, Price
 from router.policy.words import Words
 
 
@@ -27,7 +28,8 @@ class Facts:
     overrides it for the targets that could count (in their own tokenizer), and `windows` overrides the configured
     context of the targets that know their own. `headers` has lower-case names. `model` is the name that the client asked
     for. `words` is what it says, `at` when it came (Unix seconds): None is unknown. `budget_used_pct` is how much of the
-    caller's budget is used, None where there is no budget.
+    caller's budget is used, None where there is no budget. `prices` are those that the ledger counts with. `past` is the
+    target that the conversation is at, None for a new one.
     """
 
     headers: Mapping[str, str]
@@ -45,6 +47,9 @@ class Facts:
     words: Words | None = None
     at: float | None = None
     budget_used_pct: float | None = None
+    max_tokens: int | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    past: str | None = None
 
     def measured(self, exact_tokens: Mapping[str, int], windows: Mapping[str, int]) -> "Facts":
         """The same facts with what some targets counted and know themselves."""
@@ -82,7 +87,7 @@ class Decision:
     """The plan: `targets[0]` answers, the others follow in order if it fails before its first byte.
 
     `wanted` is the target that the rule chose before guards and health; `reason` is a short closed-set code
-    (`rule`, `asked`, `abstained`, `spill`, `verify`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`). `adapter`
+    (`rule`, `asked`, `session`, `abstained`, `spill`, `verify`, `<target>_unavailable`, `guard:<id>`, `classifier_failed`). `adapter`
     is the LoRA adapter that `wanted`, and no other target, answers under. `due` is the target that would start if all were
     well; another one answers for want of it. `spilled_from` is the target that was too busy.
     """
@@ -99,6 +104,7 @@ class Decision:
     due: str | None = None
     spilled_from: str | None = None
     verification: Verification | None = None
+    overrides: Overrides | None = None
 
     @property
     def hops(self) -> tuple[str, ...]:

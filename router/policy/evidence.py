@@ -1,6 +1,8 @@
 """What conditions look at: facts, judgement and health, and what takes work only once somebody asks for it."""
 
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
 from typing import Protocol
 
 from router.condition import PiiKind, Scope
@@ -37,6 +39,15 @@ class Evidence:
         self._texts: dict[Scope, bytes] = {}
         self._pii: dict[PiiKind, bool] = {}
         self._language: str | None = None
+
+    def longer_by(self, tokens: int) -> "Evidence":
+        """The same with a prompt that is longer by so many tokens, which what was found out already still holds for."""
+        if tokens == 0:
+            return self
+        exact = {name: count + tokens for name, count in self.facts.exact_tokens.items()}
+        longer = copy(self)
+        longer.facts = replace(self.facts, prompt_tokens=self.facts.prompt_tokens + tokens, exact_tokens=exact)
+        return longer
 
     def text(self, scope: Scope) -> bytes | None:
         """The text of `scope` in UTF-8, or None when nobody knows what the request says."""

@@ -84,6 +84,7 @@ def _facts(test: PolicyTest) -> Facts:
         modalities=facts.modalities | test.modality,
         at=test.at,
         budget_used_pct=test.budget_used_pct,
+        past=test.past,
     )
 
 

@@ -26,6 +26,7 @@ def facts_of(request: ChatRequest, headers: Mapping[str, str]) -> Facts:
         turns=sum(1 for message in request.messages if message.get("role") == "user"),
         side_call=side_call(request.messages),
         model=request.model,
+        max_tokens=request.max_tokens,
         client=client_of(headers),
         modalities=frozenset(_modalities(request)),
         words=Words(request.messages, tuple(request.params.values())),

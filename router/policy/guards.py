@@ -8,6 +8,7 @@ from router.config import Config, Guard, ModelConfig
 from router.errors import BadRequest, ContextLengthExceeded, GuardRefused, RouterError
 from router.policy.decision import Facts
 from router.policy.evidence import Evidence
+from router.policy.optout import MAX_USD, NO_LIMITS, ZONE, Limits, too_dear
 from router.policy.truth import test_of
 
 MODALITIES = frozenset({"chat", "vision", "audio", "embeddings"})
@@ -20,16 +21,23 @@ class Veto:
 
     target: str
     guard: str
-    kind: Literal["zone", "needs", "context"]
+    kind: Literal["zone", "needs", "context", "price"]
     why: str
     lacks: str = ""
 
 
-def vetoes(config: Config, targets: Iterable[str], evidence: Evidence) -> dict[str, Veto]:
+def vetoes(config: Config, targets: Iterable[str], evidence: Evidence, limits: Limits = NO_LIMITS) -> dict[str, Veto]:
     """The first veto against each target that has one."""
     # A guard that cannot be evaluated binds: not knowing that data is harmless is no permission to send it.
     binding = [guard for guard in config.guards if test_of(guard.when)(evidence) is not False]
-    found = ((name, _veto(binding, config.models[name], evidence.facts)) for name in targets)
+    found = (
+        (
+            name,
+            _own_veto(config, config.models[name], evidence.facts, limits)
+            or _veto(binding, config.models[name], evidence.facts),
+        )
+        for name in targets
+    )
     return {name: veto for name, veto in found if veto is not None}
 
 
@@ -45,8 +53,18 @@ def refusal(found: Mapping[str, Veto], facts: Facts) -> RouterError:
         return ContextLengthExceeded(message, param="messages")
     if "zone" in by_kind:
         return GuardRefused(f"Guard '{by_kind['zone'].guard}' leaves no target for this request ({reasons}).")
+    if "price" in by_kind:
+        return BadRequest(f"No target can answer for what {MAX_USD} allows ({reasons}).", param=MAX_USD)
     lacks = by_kind["needs"].lacks
     return BadRequest(f"No target can take this request ({reasons}).", param=PARAMS.get(lacks, "messages"))
+
+
+def _own_veto(config: Config, model: ModelConfig, facts: Facts, limits: Limits) -> Veto | None:
+    """What the request itself says against a target."""
+    if limits.zone is not None and model.zone != limits.zone:
+        return Veto(model.name, ZONE, "zone", f"is in zone {model.zone}")
+    why = None if limits.max_usd is None else too_dear(config, model, facts, limits.max_usd)
+    return None if why is None else Veto(model.name, MAX_USD, "price", why)
 
 
 def _veto(guards: Iterable[Guard], model: ModelConfig, facts: Facts) -> Veto | None:

@@ -7,6 +7,7 @@ from router.config import ModelConfig
 from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
 from router.policy.lint_conditions import named_models
+from router.policy.optout import MAX_USD, ZONE
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
 from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry, VerifyEntry
@@ -14,7 +15,7 @@ from router.policy.schema_conditions import ConditionTable
 from router.policy.schema_models import PolicyFile
 
 LOCAL = frozenset({"llama.cpp", "none"})  # none: a local model that this machine has no file for
-RESERVED_GUARDS = frozenset({"down", "missing"})  # a decision uses these words for health
+RESERVED_GUARDS = frozenset({"down", "missing", ZONE, MAX_USD})  # a decision uses these words for health and wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,8 @@ def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:
         bench.target(rule.abstain.target, (*place, "abstain", "target"))
     if rule.target is not None and rule.target in bench.models:
         bench.known(rule.adapter, bench.models[rule.target].adapters, "adapter", (*place, "adapter"))
+    for name in rule.split or ():
+        bench.target(name, (*place, "split", name))
     fault = _score_fault(rule, bench.file.tiers) if rule.score is not None else _target_fault(rule)
     if fault:
         bench.problems.note(place, f"rule {shown(rule.id)} {fault}")
@@ -178,12 +181,22 @@ def _target_fault(rule: RuleEntry) -> str | None:
     for key in ("threshold", "calibration", "objective", "abstain", "below", "above"):
         if getattr(rule, key) is not None:
             return f"has {key} but no score: write score: complexity"
-    return None if rule.target is not None else "chooses nothing: write target, or score: complexity with a threshold"
+    if rule.split is not None:
+        return _split_fault(rule)
+    return None if rule.target is not None else "chooses nothing: write target, split, or score with a threshold"
+
+
+def _split_fault(rule: RuleEntry) -> str | None:
+    if rule.target is not None:
+        return "has both target and split: keep one"
+    return "has an adapter and a split: an adapter belongs to a target" if rule.adapter is not None else None
 
 
 def _score_fault(rule: RuleEntry, tiers: list[str]) -> str | None:
     if rule.target is not None:
         return "has both target and score: keep one"
+    if rule.split is not None:
+        return "has both split and score: keep one"
     if rule.adapter is not None:
         return "has an adapter and a score: an adapter belongs to a target"
     if rule.threshold is None and not is_calibrated(rule):
@@ -197,6 +210,7 @@ def _check_test(bench: Bench, test: TestEntry, place: Place) -> None:
     expect = test.expect
     for index, name in enumerate(test.down):
         bench.known(name, bench.models, "model", (*place, "down", index))
+    bench.known(test.past, bench.models, "model", (*place, "past"))
     for name in test.queue_ms:
         bench.known(name, bench.models, "model", (*place, "queue_ms", name))
     bench.known(expect.target, bench.models, "model", (*place, "expect", "target"))

@@ -1,7 +1,8 @@
 """The decision: facts, judgement and health in, a plan out. Pure: no I/O, no clock, no logging.
 
 1. The first rule that holds gives `wanted`. When the classifier failed, rules that need it are passed over; a later
-   rule that does not need it decides, otherwise the highest tier that the policy names.
+   rule that does not need it decides, otherwise the highest tier that the policy names. The session may keep the
+   conversation where it is.
 2. Guards bar targets. If `wanted` is barred, the request starts at the next tier up that is not, or else the next one
    down, or else the first of `on_failure`.
 3. While the start is a local model that is too busy, `spill` may put another target before it; where
@@ -15,15 +16,17 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from router.config import Config, ModelConfig, Policy, Rule
+from router.config import Config, Policy
 from router.errors import NoTargetAvailable, RouterError
+from router.policy.choosing import Choice, choose, directly
 from router.policy.conditions import needs_judgement
 from router.policy.decision import Decision, Facts, Refusal
 from router.policy.detour import SPILL, Crossroads, Detour, detour_of
 from router.policy.evidence import Evidence, JudgementLike
 from router.policy.guards import Veto, refusal, vetoes
-from router.policy.routes import ASKED, DIRECT, adapter_of, reach, resolve_model
-from router.policy.truth import Truth, test_of
+from router.policy.optout import limits_of
+from router.policy.overriding import extra_tokens
+from router.policy.routes import resolve_model
 
 RETRY_AFTER_S = 5.0
 UNUSABLE = frozenset({"down", "missing"})
@@ -31,25 +34,11 @@ LAST = {"loading": 1, "shut": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """What the rules say, before guards and health."""
-
-    policy: str
-    rule: str
-    wanted: str
-    reason: str
-    reach: tuple[str, ...]
-    on_failure: tuple[str, ...] = ()
-    adapter: str | None = None
-    by: tuple[Policy, Rule] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Field:
     """The targets of one request: what the rules say of them, what the guards say, and how they are."""
 
     config: Config
-    choice: _Choice
+    choice: Choice
     barred: Mapping[str, Veto]
     states: Mapping[str, str]
 
@@ -125,15 +114,18 @@ def decide(
 
     Raises:
         ModelNotFound: nothing is called `request_model`.
-        ContextLengthExceeded, GuardRefused, BadRequest: the guards bar every target.
+        ContextLengthExceeded, GuardRefused, BadRequest: the guards, or the request itself, bar every target.
+        Forbidden: the caller sent a header that it may not use.
         NoTargetAvailable: every target that the guards allow is down or missing.
     """
     if judgement is not None and not math.isfinite(judgement.score):
         judgement = None
     evidence = Evidence(facts, judgement, states)
     asked = resolve_model(config, request_model)
-    choice = _choose(config, asked, evidence) if isinstance(asked, Policy) else _asked(config, request_model, asked)
-    field = _Field(config, choice, vetoes(config, choice.reach, evidence), states)
+    limits = limits_of(facts)
+    choice = choose(config, asked, evidence) if isinstance(asked, Policy) else directly(config, request_model, asked)
+    barred = vetoes(config, choice.reach, evidence.longer_by(extra_tokens(choice.overrides)), limits)
+    field = _Field(config, choice, barred, states)
     order = field.order()
     start = next((name for name in order if name not in field.barred), choice.wanted)
     detour = field.detour(start, facts, judgement)
@@ -153,6 +145,7 @@ def decide(
         due=detour.to if detour and detour.verification else start,
         spilled_from=start if detour and detour.reason == SPILL else None,
         verification=detour.verification if detour else None,
+        overrides=choice.overrides,
     )
 
 
@@ -167,45 +160,3 @@ def needs_score(config: Config, request_model: str) -> bool:
     conditions = [*(rule.when for rule in rules), *(guard.when for guard in config.guards)]
     is_banded = isinstance(asked, Policy) and asked.verify is not None and asked.verify.band is not None
     return is_banded or any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
-
-
-def _asked(config: Config, name: str, model: ModelConfig) -> _Choice:
-    return _Choice(DIRECT, ASKED, model.name, ASKED, (model.name,), adapter=adapter_of(config, name))
-
-
-def _choose(config: Config, policy: Policy, evidence: Evidence) -> _Choice:
-    """The first rule that holds. Rules that cannot be evaluated are passed over, and the reason then says so."""
-    reached, judgement = reach(policy), evidence.judgement
-    reason, chosen, wanted, adapter = "rule", policy.select[-1], _highest(config, reached), None
-    for rule in policy.select:
-        truth = _matches(rule, evidence)
-        if truth is None:
-            reason = "classifier_failed"
-        elif truth:
-            chosen, wanted, adapter = rule, _target(rule, judgement), rule.adapter
-            if _abstains(rule, judgement):
-                reason = "abstained"
-            break
-    return _Choice(policy.name, chosen.id, wanted, reason, reached, policy.on_failure, adapter, (policy, chosen))
-
-
-def _matches(rule: Rule, evidence: Evidence) -> Truth:
-    truth = test_of(rule.when)(evidence)
-    return None if truth and rule.threshold is not None and evidence.judgement is None else truth
-
-
-def _target(rule: Rule, judgement: JudgementLike | None) -> str:
-    if rule.threshold is None or judgement is None:
-        return str(rule.target)
-    if rule.abstain is not None and _abstains(rule, judgement):
-        return rule.abstain.target
-    return str(rule.low if judgement.score < rule.threshold else rule.high)
-
-
-def _abstains(rule: Rule, judgement: JudgementLike | None) -> bool:
-    band = rule.abstain
-    return band is not None and judgement is not None and band.start <= judgement.score < band.stop
-
-
-def _highest(config: Config, reached: tuple[str, ...]) -> str:
-    return next((tier for tier in reversed(config.tiers) if tier in reached), reached[-1])

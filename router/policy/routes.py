@@ -38,7 +38,13 @@ def reach(policy: Policy) -> tuple[str, ...]:
 
 
 def _named_by(rule: Rule) -> tuple[str | None, ...]:
-    return (rule.target, rule.low, rule.abstain.target if rule.abstain else None, rule.high)
+    return (
+        rule.target,
+        *(name for name, _ in rule.split),
+        rule.low,
+        rule.abstain.target if rule.abstain else None,
+        rule.high,
+    )
 
 
 def _named(config: Config, name: str) -> Policy | ModelConfig | None:

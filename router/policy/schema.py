@@ -1,9 +1,10 @@
 """The policy file's border: what may be written, as Pydantic models. JSON Schema and error messages come from here."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
+from router.config import SessionMode
 from router.policy.clock import moment
 from router.policy.schema_conditions import ScoreRange, When
 from router.policy.schema_parts import (
@@ -18,6 +19,10 @@ from router.policy.schema_parts import (
     Strict,
     UnitInterval,
 )
+
+Weight: TypeAlias = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+SessionKey: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+DEFAULT_KEYS = ("x-session-id", "x-conversation-id", "x-claude-code-session-id", "x-litellm-session-id", "prefix")
 
 
 class GuardEntry(Strict):
@@ -61,8 +66,21 @@ class AbstainEntry(Strict):
     """The model that answers them."""
 
 
+class OverrideEntry(Strict):
+    """What a rule changes in the requests that it sends on."""
+
+    system_prefix: Annotated[str | None, Field(min_length=1, max_length=20_000)] = None
+    """Instructions that stand before the client's own."""
+    temperature: Annotated[float | None, Field(ge=0, le=2, allow_inf_nan=False)] = None
+    """In place of the client's."""
+    max_tokens: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    """The longest answer; a client may ask for less, not for more."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    """In place of the client's."""
+
+
 class RuleEntry(Strict):
-    """One way to choose a target: fixed (`target`), or by the score (`score`, `threshold`, `calibration`)."""
+    """One way to choose a target: fixed (`target`), drawn (`split`), or by the score (`score`, `threshold`, `calibration`)."""
 
     id: Id
     """Name of the rule in headers, metrics and the ledger."""
@@ -70,6 +88,10 @@ class RuleEntry(Strict):
     """The requests that it is for; without it, all of them."""
     target: Id | None = None
     """The model that answers."""
+    split: Annotated[dict[Id, Weight] | None, Field(min_length=2, max_length=16)] = None
+    """Targets with their weights; a conversation stays with the one that it drew."""
+    overrides: OverrideEntry | None = None
+    """What the rule changes in the request."""
     adapter: Id | None = None
     """The adapter of `target` that it answers under."""
     score: Literal["complexity"] | None = None
@@ -134,6 +156,19 @@ class VerifyEntry(Strict):
     """The scores that are uncertain; by default the rule's abstain band, without one whatever `target` answers."""
 
 
+class SessionEntry(Strict):
+    """How the turns of one conversation stay together."""
+
+    mode: SessionMode
+    """`rise_only`: up a tier and never down. `pin`: with the first turn's target. `free`: as the rules say."""
+    key: Annotated[list[SessionKey], Field(min_length=1)] = Field(default=list(DEFAULT_KEYS))
+    """What tells conversations apart: the first that a request has; `prefix` is a hash of its beginning."""
+    ttl: Annotated[str, Field(pattern=r"^[1-9]\d{0,5}[smhd]$")] = "30m"
+    """How long a silent conversation is remembered: a number with s, m, h or d."""
+    max_switch_spend_pct: Annotated[float | None, Field(ge=0, le=10_000, allow_inf_nan=False)] = None
+    """In `free`, what a move down may cost more than staying where the prompt is cached, in percent of its price there."""
+
+
 class PolicyEntry(Strict):
     """How a target is chosen, and what is tried when it is down or too busy."""
 
@@ -141,6 +176,8 @@ class PolicyEntry(Strict):
     """Rules in order: the first that matches chooses. The last one must match everything."""
     on_failure: list[Id] = Field(default=[])
     """Targets to try in this order when the chosen one is down or fails before its first byte."""
+    session: SessionEntry | None = None
+    """How the turns of one conversation stay together; without it each turn is decided by itself."""
     spill: SpillEntry | None = None
     """Where requests go while a local model is too busy."""
     verify: VerifyEntry | None = None
@@ -189,6 +226,8 @@ class TestEntry(Strict):
     """When the request comes, like 2026-03-02T10:00:00+01:00; by default nobody knows."""
     budget_used_pct: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     """How much of the caller's budget is used, in percent; by default there is no budget."""
+    past: Id | None = None
+    """The model that the conversation is at; by default it is a new one."""
     queue_ms: dict[Id, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default={})
     """How long a request would wait for these local models, in milliseconds; by default not at all."""
     expect: Expectation

@@ -264,7 +264,7 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
     ("old", "new"),
     [
         ("policies:", "budgets: [1]\npolicies:"),
-        ("    select:", "    session: {mode: pin}\n    select:"),
+        ("    select:", "    cache: {ttl: 10m}\n    select:"),
         ("    select:", "    shadow: {sample: 1}\n    select:"),
         ("{id: learned,", "{id: learned, when: {similar_to: refunds},"),
         ("{id: learned,", "{id: learned, when: {any: [{not: {similar_to: refunds}}]},"),

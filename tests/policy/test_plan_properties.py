@@ -1,9 +1,11 @@
 """What holds of every decision, whatever the file and the request: guards above all."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.config import Config, Guard, ModelConfig, Policy, Rule, Spill, Verify
+from router.config import Config, Guard, ModelConfig, Overrides, Policy, Price, Rule, Session, Spill, Verify
 from router.errors import RouterError
 from router.policy import decide
 from router.policy.decision import Decision, Facts, Load
@@ -39,13 +41,27 @@ bands = st.sampled_from([None, (0.0, 0.5), (0.4, 0.8)])
 verifies = st.none() | st.builds(
     lambda target, to, band: Verify(target, to, -1.0, max_added_ms=20.0, band=band), names, names, bands
 )
+drawn = st.builds(
+    lambda when, first, second: Rule(
+        "drawn", when, split=((first, 90.0), (second, 10.0)), overrides=Overrides("x" * 60)
+    ),
+    conditions,
+    names,
+    names,
+)
+sessions = st.none() | st.builds(
+    lambda mode, spend: Session(mode, ("a", "prefix"), 60.0, spend),
+    st.sampled_from(["rise_only", "pin", "free"]),
+    st.sampled_from([None, 0.0, 20.0]),
+)
 policies = st.builds(
-    lambda select, last, on_failure, spill, verify: Policy("auto", (*select, last), tuple(on_failure), spill, verify),
-    st.lists(fixed | learned, max_size=3),
-    fixed | learned,
+    lambda select, last, on_failure, *more: Policy("auto", (*select, last), tuple(on_failure), *more),
+    st.lists(fixed | learned | drawn, max_size=3),
+    fixed | learned | drawn,
     st.lists(names, max_size=4),
     spills,
     verifies,
+    sessions,
 )
 
 
@@ -64,9 +80,21 @@ def configs(draw: st.DrawFn) -> Config:
     )
 
 
+wishes = st.fixed_dictionaries(
+    {},
+    optional={
+        "x-shunt-route": st.sampled_from(["a", "b"]),
+        "x-shunt-zone": st.sampled_from(["local", "mars"]),
+        "x-shunt-max-usd": st.sampled_from(["0", "100"]),
+    },
+)
 requests = st.builds(
     Facts,
-    headers=st.dictionaries(st.sampled_from("ab"), st.sampled_from("123")),
+    headers=st.builds(
+        lambda own, wishes: own | wishes, st.dictionaries(st.sampled_from("ab"), st.sampled_from("123")), wishes
+    ),
+    past=st.none() | names,
+    prices=st.sampled_from([{}, {"a": Price(0.0, 0.0, 0.0)}, {"a": Price(2.0, 3.0, 1.0), "b": Price(1.0, 1.0)}]),
     needs=st.frozensets(st.sampled_from(ABILITIES)),
     prompt_tokens=st.sampled_from([0, 9, 10, 50, 1000]),
     exact_tokens=st.dictionaries(names, st.sampled_from([5, 50, 500]), max_size=2),
@@ -82,6 +110,15 @@ states = st.dictionaries(names, st.sampled_from(["ready", "unloaded", "loading",
 def may_have(config: Config, target: str, request: Facts, judgement: Judged | None, health: dict[str, str]) -> bool:
     """The guards once more, written another way: true when none of them bars the target."""
     model = config.models[target]
+    if request.headers.get("x-shunt-zone", model.zone) != model.zone:
+        return False
+    if "x-shunt-max-usd" in request.headers:
+        price = request.prices.get(target, Price())
+        if price.input_usd is None or price.output_usd is None:
+            return False
+        tokens = request.exact_tokens.get(target, request.prompt_tokens)
+        if price.input_usd * tokens + price.output_usd * 256 > float(request.headers["x-shunt-max-usd"]):
+            return False
     for guard in config.guards:
         if holds(guard.when, request, judgement, health) is False:
             continue
@@ -92,6 +129,13 @@ def may_have(config: Config, target: str, request: Facts, judgement: Judged | No
         if needed - model.can or is_long or (guard.allow_zone and model.zone not in guard.allow_zone):
             return False
     return True
+
+
+def as_sent(request: Facts, decision: Decision) -> Facts:
+    """The request with what its rule adds to the prompt."""
+    extra = 28 if decision.overrides else 0
+    exact = {name: count + extra for name, count in request.exact_tokens.items()}
+    return replace(request, prompt_tokens=request.prompt_tokens + extra, exact_tokens=exact)
 
 
 def outcome(*arguments: object) -> Decision | tuple[str, str]:
@@ -119,7 +163,8 @@ def test_no_plan_holds_a_refused_target(
     assert decision.targets
     assert len(decision.targets) == len(set(decision.targets))
     assert set(decision.targets) <= allowed
-    assert all(may_have(config, target, request, judgement, health) for target in decision.hops)
+    sent = as_sent(request, decision)
+    assert all(may_have(config, target, sent, judgement, health) for target in decision.hops)
     assert not {health.get(target) for target in decision.targets} & {"down", "missing"}
     if decision.verification is not None:
         assert "ready" == health.get(decision.verification.escalate_to, "ready") == health.get(decision.target, "ready")
@@ -140,11 +185,12 @@ def test_a_healthy_allowed_choice_is_kept(config: Config, request: Facts, judgem
     elif decision.reason == "verify":
         assert decision.verification is not None
         assert config.policies["auto"].verify.target == decision.target
-    elif may_have(config, decision.wanted, request, judgement, {}):
+    elif may_have(config, decision.wanted, as_sent(request, decision), judgement, {}):
         assert decision.target == decision.wanted
-        assert decision.reason in {"rule", "classifier_failed"}
+        assert decision.reason in {"rule", "classifier_failed", "session", "asked"}
     else:
-        assert decision.reason in {f"guard:{guard.id}" for guard in config.guards}
+        limits = ("x-shunt-zone", "x-shunt-max-usd", *(guard.id for guard in config.guards))
+        assert decision.reason in {f"guard:{name}" for name in limits}
 
 
 @settings(max_examples=300, deadline=None)
