@@ -183,7 +183,7 @@ def _target_fault(rule: RuleEntry) -> str | None:
             return f"has {key} but no score: write score: complexity"
     if rule.split is not None:
         return _split_fault(rule)
-    return None if rule.target is not None else "chooses nothing: write target, split, or score with a threshold"
+    return None if rule.target is not None else "chooses nothing: write target, split, or score: complexity"
 
 
 def _split_fault(rule: RuleEntry) -> str | None:

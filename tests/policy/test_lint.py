@@ -63,7 +63,7 @@ def test_the_first_policy_is_the_default_without_auto(read_text: Loader):
             ("{id: a, target: large, score: complexity, threshold: 0.5}",),
             "9: rule 'a' has both target and score: keep one",
         ),
-        (("{id: a}",), "9: rule 'a' chooses nothing: write target, or score: complexity with a threshold"),
+        (("{id: a}",), "9: rule 'a' chooses nothing: write target, split, or score: complexity"),
         (("{id: a, score: complexity}",), "9: rule 'a' needs a threshold, a number from 0 to 1, or calibration: auto"),
         (("{id: a, target: large, below: small}",), "9: rule 'a' has below but no score: write score: complexity"),
         (
