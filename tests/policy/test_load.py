@@ -170,7 +170,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         budgets: []
         policies:
           auto:
-            session: {}
+            cache: {}
             select:
               - {id: a, when: {task: [sentimnt]}, target: small}
               - {id: b, target: smal}
@@ -189,7 +189,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         "9: unknown key 'heder' (did you mean 'header'?)",
         "10: unknown require 'contxt' (did you mean 'context'?)",
         f"11: 'budgets' {planned}",
-        f"14: 'session' {planned}",
+        f"14: 'cache' {planned}",
         "16: unknown task 'sentimnt' (did you mean 'sentiment'?)",
         "17: unknown model 'smal' (did you mean 'small'?)",
         "18: 'threshold': must be less than or equal to 1",
