@@ -18,6 +18,7 @@ TABLE = {
     ),
     "classifier": ("benchmarks.classifier", "CPU of one judgement by kind of prompt, and the cost of loading"),
     "confidence": ("benchmarks.engine_confidence", "reading confidence from the logits, as a share of decoding"),
+    "decision": ("benchmarks.decision", "CPU of one decision with every condition in use and 30 rules"),
     "engine": (
         "benchmarks.engine",
         "the local engine: tokens/s and TTFT against llama-cpp-python's server and a bare loop",

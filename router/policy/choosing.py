@@ -6,10 +6,11 @@ from itertools import accumulate
 from router.config import Config, ModelConfig, Overrides, Policy, Rule
 from router.policy.decision import Facts
 from router.policy.evidence import Evidence, JudgementLike
+from router.policy.memo import ByIdentity
 from router.policy.optout import route_of
 from router.policy.routes import ASKED, DIRECT, adapter_of, reach
 from router.policy.session import key_of, settled, share_of
-from router.policy.truth import Truth, test_of
+from router.policy.truth import Test, test_of
 
 SESSION = "session"
 
@@ -78,19 +79,16 @@ def _unchecked(policy: Policy) -> Policy:
 def _by_rules(config: Config, policy: Policy, reached: tuple[str, ...], evidence: Evidence) -> tuple[Rule, str, str]:
     """The first rule that holds, its target and its reason; rules that cannot be evaluated are passed over."""
     reason = "rule"
-    for rule in policy.select:
-        truth = _matches(rule, evidence)
+    for rule, test in _tested(policy):
+        truth = test(evidence)
+        if truth and rule.threshold is not None and evidence.judgement is None:
+            truth = None
         if truth is None:
             reason = "classifier_failed"
         elif truth:
             reason = "abstained" if _abstains(rule, evidence.judgement) else reason
             return rule, _target(policy, rule, evidence), reason
     return policy.select[-1], _highest(config, reached), reason
-
-
-def _matches(rule: Rule, evidence: Evidence) -> Truth:
-    truth = test_of(rule.when)(evidence)
-    return None if truth and rule.threshold is not None and evidence.judgement is None else truth
 
 
 def _target(policy: Policy, rule: Rule, evidence: Evidence) -> str:
@@ -119,3 +117,10 @@ def _abstains(rule: Rule, judgement: JudgementLike | None) -> bool:
 
 def _highest(config: Config, reached: tuple[str, ...]) -> str:
     return next((tier for tier in reversed(config.tiers) if tier in reached), reached[-1])
+
+
+def _with_tests(policy: Policy) -> tuple[tuple[Rule, Test], ...]:
+    return tuple((rule, test_of(rule.when)) for rule in policy.select)
+
+
+_tested = ByIdentity(_with_tests)

@@ -8,7 +8,7 @@ from typing import Protocol
 from router.condition import PiiKind, Scope
 from router.policy.decision import Facts
 from router.policy.language import language_of
-from router.policy.pii import has_pii
+from router.policy.pii import NUMBERED, has_numbers, has_pii
 
 
 class JudgementLike(Protocol):
@@ -30,14 +30,17 @@ class JudgementLike(Protocol):
 class Evidence:
     """One request under judgement; text is normalised, searched for personal data and its language told at most once."""
 
-    __slots__ = ("_language", "_pii", "_texts", "facts", "judgement", "states")
+    __slots__ = ("_encoded", "_folded", "_has_numbers", "_language", "_pii", "_texts", "facts", "judgement", "states")
 
     def __init__(self, facts: Facts, judgement: JudgementLike | None, states: Mapping[str, str] | None = None) -> None:
         self.facts = facts
         self.judgement = judgement
         self.states: Mapping[str, str] = states or {}
-        self._texts: dict[Scope, bytes] = {}
+        self._texts: dict[Scope, str] = {}
+        self._encoded: dict[Scope, bytes] = {}
+        self._folded: dict[Scope, str] = {}
         self._pii: dict[PiiKind, bool] = {}
+        self._has_numbers: bool | None = None
         self._language: str | None = None
 
     def longer_by(self, tokens: int) -> "Evidence":
@@ -51,24 +54,46 @@ class Evidence:
 
     def text(self, scope: Scope) -> bytes | None:
         """The text of `scope` in UTF-8, or None when nobody knows what the request says."""
-        if self.facts.words is None:
+        if scope in self._encoded:
+            return self._encoded[scope]
+        text = self._said(scope)
+        if text is None:
             return None
-        if scope not in self._texts:
-            self._texts[scope] = self.facts.words.text(scope).encode("utf-8", "replace")
-        return self._texts[scope]
+        self._encoded[scope] = encoded = text.encode("utf-8", "replace")
+        return encoded
+
+    def folded(self, scope: Scope) -> str | None:
+        """The text of `scope` without the difference between capitals and small letters, or None as for `text`."""
+        if scope in self._folded:
+            return self._folded[scope]
+        text = self._said(scope)
+        if text is None:
+            return None
+        self._folded[scope] = folded = text.casefold()
+        return folded
 
     def pii(self, kind: PiiKind) -> bool | None:
         """Whether data of this kind stands anywhere in what would be sent, or None as for `text`."""
+        if kind in self._pii:
+            return self._pii[kind]
         text = self.text("all")
         if text is None:
             return None
-        if kind not in self._pii:
-            self._pii[kind] = has_pii(kind, text)
-        return self._pii[kind]
+        if self._has_numbers is None:
+            self._has_numbers = has_numbers(text)
+        self._pii[kind] = found = (self._has_numbers or kind not in NUMBERED) and has_pii(kind, text)
+        return found
 
     def language(self) -> str | None:
         """The language of the newest turn (`unknown` when that is too little to tell), or None as for `text`."""
         if self._language is None:
-            text = self.text("last")
-            self._language = None if text is None else language_of(text.decode("utf-8", "replace"))
+            text = self._said("last")
+            self._language = None if text is None else language_of(text)
         return self._language
+
+    def _said(self, scope: Scope) -> str | None:
+        if self.facts.words is None:
+            return None
+        if scope not in self._texts:
+            self._texts[scope] = self.facts.words.text(scope)
+        return self._texts[scope]

@@ -5,7 +5,6 @@ what a person would point at, and where none of them stands the answer is `unkno
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
@@ -14,7 +13,7 @@ Language: TypeAlias = Literal[
     "no", "pl", "pt", "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh", "unknown",
 ]  # fmt: skip
 
-SAMPLE = 600
+SAMPLE = 300
 """Characters that are looked at; the first words of a turn say what language it is in."""
 
 _SMALL_WORDS: Mapping[Language, str] = {
@@ -103,7 +102,8 @@ _OWNERS = _owners(_SMALL_WORDS)
 
 def language_of(text: str) -> Language:
     """The language of `text`, or `unknown`; code between fences is not looked at."""
-    sample = _FENCED.sub(" ", text[: 4 * SAMPLE])[:SAMPLE].lower()
+    text = text[: 4 * SAMPLE]
+    sample = (_FENCED.sub(" ", text) if "```" in text else text)[:SAMPLE].lower()
     if not sample.isascii():
         for script, language in _SCRIPTS:
             if script.search(sample):
@@ -111,20 +111,23 @@ def language_of(text: str) -> Language:
     points = _points(sample)
     if not points:
         return "unknown"
-    (best, most), *rest = points.most_common(2)
-    return best if not rest or most > rest[0][1] else "unknown"
+    most = max(points.values())
+    best = [language for language, found in points.items() if found == most]
+    return best[0] if len(best) == 1 else "unknown"
 
 
-def _points(sample: str) -> Counter[Language]:
+def _points(sample: str) -> dict[Language, int]:
     """A small word is worth the less the more languages have it; a letter of one's own is worth a word."""
-    points: Counter[Language] = Counter()
+    points: dict[Language, int] = {}
     for word in _WORD.findall(sample):
-        owners = _OWNERS.get(word, ())
-        for language in owners:
-            points[language] += 60 // len(owners)
+        if word in _OWNERS:
+            owners = _OWNERS[word]
+            worth = 60 // len(owners)
+            for language in owners:
+                points[language] = points.get(language, 0) + worth
     if not sample.isascii():
         for language in _lettered(sample):
-            points[language] += 60
+            points[language] = points.get(language, 0) + 60
     return points
 
 

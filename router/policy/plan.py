@@ -24,6 +24,7 @@ from router.policy.decision import Decision, Facts, Refusal
 from router.policy.detour import SPILL, Crossroads, Detour, detour_of
 from router.policy.evidence import Evidence, JudgementLike
 from router.policy.guards import Veto, refusal, vetoes
+from router.policy.memo import ByIdentity
 from router.policy.optout import limits_of
 from router.policy.overriding import extra_tokens
 from router.policy.routes import resolve_model
@@ -156,7 +157,13 @@ def needs_score(config: Config, request_model: str) -> bool:
         ModelNotFound: nothing is called `request_model`.
     """
     asked = resolve_model(config, request_model)
-    rules = asked.select if isinstance(asked, Policy) else ()
-    conditions = [*(rule.when for rule in rules), *(guard.when for guard in config.guards)]
-    is_banded = isinstance(asked, Policy) and asked.verify is not None and asked.verify.band is not None
-    return is_banded or any(rule.threshold is not None for rule in rules) or any(map(needs_judgement, conditions))
+    is_guarded = any(needs_judgement(guard.when) for guard in config.guards)
+    return is_guarded or (isinstance(asked, Policy) and _is_judged(asked))
+
+
+def _looks_at_judgement(policy: Policy) -> bool:
+    is_banded = policy.verify is not None and policy.verify.band is not None
+    return is_banded or any(rule.threshold is not None or needs_judgement(rule.when) for rule in policy.select)
+
+
+_is_judged = ByIdentity(_looks_at_judgement)

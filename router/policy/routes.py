@@ -2,6 +2,7 @@
 
 from router.config import Config, ModelConfig, Policy, Rule
 from router.errors import ModelNotFound
+from router.policy.memo import ByIdentity
 
 DIRECT = "direct"  # what a decision says in place of a policy when a model was asked for by name
 ASKED = "asked"  # and in place of a rule
@@ -29,7 +30,7 @@ def adapter_of(config: Config, name: str) -> str | None:
     return None if full in config.policies or full in config.models else full.partition(":")[2] or None
 
 
-def reach(policy: Policy) -> tuple[str, ...]:
+def _reach(policy: Policy) -> tuple[str, ...]:
     """Every target that the policy names: by its rules, `on_failure`, `spill` and `verify`. Nothing else is ever used."""
     named = [name for rule in policy.select for name in _named_by(rule) if name is not None]
     relief = () if policy.spill is None else (policy.spill.to,)
@@ -66,3 +67,7 @@ def _alias(config: Config, name: str) -> str:
 
 def _printable(name: str) -> str:
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in name[:64])
+
+
+reach = ByIdentity(_reach)
+"""Every target that a policy names, by its rules or beside them. Nothing else is ever used."""

@@ -41,6 +41,7 @@ from router.policy.decision import Facts
 from router.policy.evidence import Evidence, JudgementLike
 from router.policy.matching import Pattern, any_keyword, any_pattern
 from router.policy.memo import ByIdentity
+from router.policy.words import plain
 
 Truth: TypeAlias = bool | None
 Test: TypeAlias = Callable[[Evidence], Truth]
@@ -120,7 +121,7 @@ def _of_words(condition: LanguageIs | Matches | Mentions | HasPii) -> Test:
         case Matches(patterns, scope):
             return _found(any_pattern(patterns), scope)
         case Mentions(words, scope):
-            return _found(any_keyword(words), scope)
+            return _mentioned(words, scope)
         case HasPii(kinds):
             return _any([_has(kind) for kind in kinds])
 
@@ -135,6 +136,20 @@ def _found(pattern: Pattern, scope: Scope) -> Test:
         return None if text is None else pattern.search(text) is not None
 
     return is_found
+
+
+def _mentioned(words: tuple[str, ...], scope: Scope) -> Test:
+    """To look for the letters is quick, and mostly the end of it; only then the borders of the word matter."""
+    exact = _found(any_keyword(words), scope)
+    folded = [plain(word).casefold() for word in words]
+
+    def is_mentioned(evidence: Evidence) -> Truth:
+        text = evidence.folded(scope)
+        if text is None:
+            return None
+        return any(word in text for word in folded) and exact(evidence)
+
+    return is_mentioned
 
 
 def _of_moment(condition: Within | BudgetIs | QueueIs | HealthIs) -> Test:
