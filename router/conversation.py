@@ -44,7 +44,8 @@ def conversation_of(
     policy = resolve_model(config, request.model)
     if not isinstance(policy, Policy) or policy.session is None or facts.side_call is not None:
         return None
-    key = f"{policy.name}/{key_of(policy.session, facts)}"
+    # One caller must not be able to move the conversation of another by guessing its key.
+    key = f"{policy.name}/{request.caller}/{key_of(policy.session, facts)}"
     target = sessions.get(key) or _derived(config, policy, request, facts, judge)
     return Conversation(key, policy.session.ttl_s, target)
 
