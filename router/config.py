@@ -6,7 +6,7 @@ Only data lives here; of ours it imports the vocabulary of conditions alone. Dur
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from router.condition import Condition
 
@@ -178,20 +178,41 @@ class Spill:
     queue_ms: float
 
 
+class Likelihood(Protocol):
+    """How probable it is that the small model's answer is good enough, given the prompt and its own confidence."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+
+    def probability(self, score: float, first: float, whole: float | None = None, tokens: int = 0) -> float:
+        """From the prompt's score, and mean log-probabilities of the answer's first tokens and of all `tokens` of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An answer is good enough from a probability of `at_least` on; `is_locked` says that the lock says so."""
+
+    likelihood: Likelihood
+    at_least: float
+    is_locked: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Verify:
     """In the uncertain band `target` starts, and an answer it is not confident of moves to `escalate_to`.
 
-    `floor` is the lowest mean log-probability that is good enough. `band` is the range [start, stop) of the score, None
-    the abstain band of the rule, or without one whatever `target` answers.
+    `floor` is the lowest mean log-probability that is good enough; None leaves that to `line`. `band` is the range
+    [start, stop) of the score, None the abstain band of the rule, or without one whatever `target` answers.
     """
 
     target: str
     escalate_to: str
-    floor: float
+    floor: float | None
     hold_tokens: int = 24
     max_added_ms: float = 2000.0
     band: tuple[float, float] | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import ClassVar
 
 from router.chat import ChatRequest, Chunk, EmbeddingRequest, Event, Usage
@@ -181,7 +181,7 @@ class Accounted:
             if record.baseline_usd is not None:
                 headers["x-shunt-saved-usd"] = f"{record.baseline_usd - record.cost_usd:.9f}"
         if self.verdict.facts.headers.get("x-shunt-debug") == "1":
-            headers["x-shunt-decision"] = json.dumps(asdict(replace(decision, overrides=None)))[:MAX_DECISION_BYTES]
+            headers["x-shunt-decision"] = json.dumps(asdict(decision.shown))[:MAX_DECISION_BYTES]
 
 
 def _sum(cost: float | None, more: float | None) -> float | None:

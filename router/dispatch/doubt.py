@@ -1,23 +1,26 @@
 """Whether an answer is good enough, told from its events. Pure: no clock, no I/O."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
 from router.chat import ChatRequest, Chunk, Confidence, Event, Usage
+from router.config import Likelihood
 from router.policy.decision import Verification
 
 Signal: TypeAlias = Literal["confidence", "json", "time"]
 
 MARKS = 4  # how often a local model is asked for its confidence up to the last held token
+NO_OPINION = 0.5  # the score of a prompt that nobody could judge
 SLACK_PIECES = 16  # pieces after the last held token until a target that tells no confidence is let go
 
 
 class Line(Protocol):
     """Tells good answers from bad ones."""
 
-    def clears(self, confidence: Confidence) -> bool:
-        """True when an answer of this confidence is good enough."""
+    def clears(self, first: Confidence, latest: Confidence) -> bool:
+        """True when an answer with this confidence at its beginning, and so far in all, is good enough."""
 
 
 class LogprobFloor:
@@ -26,9 +29,31 @@ class LogprobFloor:
     def __init__(self, floor: float) -> None:
         self._floor = floor
 
-    def clears(self, confidence: Confidence) -> bool:
+    def clears(self, first: Confidence, latest: Confidence) -> bool:  # noqa: ARG002 - the mean so far says it all
         """True from the floor up; a mean that is no number is not good enough."""
-        return confidence.mean_logprob >= self._floor
+        return latest.mean_logprob >= self._floor
+
+
+class ProbabilityLine:
+    """A lowest probability of being good enough, by what was learned from answers. An unknown score says nothing."""
+
+    def __init__(self, likelihood: Likelihood, at_least: float, score: float | None) -> None:
+        self._likelihood = likelihood
+        self._at_least = at_least
+        self._score = NO_OPINION if score is None else score
+
+    def clears(self, first: Confidence, latest: Confidence) -> bool:
+        """True from the line up; what is no number is not good enough."""
+        whole = None if latest is first else latest.mean_logprob
+        found = self._likelihood.probability(self._score, first.mean_logprob, whole, latest.tokens)
+        return found >= self._at_least
+
+
+def line_of(terms: Verification) -> Line:
+    """What tells the answers of `terms` apart."""
+    if terms.line is not None and terms.floor is None:
+        return ProbabilityLine(terms.line.likelihood, terms.line.at_least, terms.score)
+    return LogprobFloor(-math.inf if terms.floor is None else terms.floor)
 
 
 class Doubt:
@@ -40,7 +65,8 @@ class Doubt:
         self.usage: Usage | None = None
         self.pieces = 0
         self._terms = terms
-        self._line = line or LogprobFloor(terms.floor)
+        self._line = line or line_of(terms)
+        self._first: Confidence | None = None
         self._latest: Confidence | None = None
         self._format = _format_of(request)
         self._text: list[str] = []
@@ -88,7 +114,9 @@ class Doubt:
 
     def _settle(self) -> None:
         self.is_settled = True
-        if self._latest is not None and not self._line.clears(self._latest):
+        if self._latest is not None:
+            self._first = self._first or self._latest
+        if self._first is not None and self._latest is not None and not self._line.clears(self._first, self._latest):
             self.signal = self.signal or "confidence"
         begin = "".join(self._text).lstrip()
         if self._format == "json_object" and begin and not begin.startswith("{"):

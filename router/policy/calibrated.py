@@ -5,12 +5,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from classifiers.artifact import COMPILED, SHIPPED, ArtifactError, read_manifest
-from router.config import Abstain
+from classifiers.confidence import PRIOR
+from router.config import Abstain, Line
 from router.errors import ConfigError
-from router.policy.lock import LockedRule, LockedTerms, LockFile, lock_path, read_lock
+from router.policy.lock import (
+    LockedArtifact,
+    LockedLine,
+    LockedLineTerms,
+    LockedRule,
+    LockedTerms,
+    LockFile,
+    lock_path,
+    read_lock,
+)
 from router.policy.problem import Problems, shown
-from router.policy.schema import ObjectiveEntry, RuleEntry
+from router.policy.schema import ObjectiveEntry, PolicyEntry, RuleEntry, VerifyEntry
 from router.policy.schema_models import PolicyFile
+
+EVEN_ODDS = 0.5
+"""The line while nothing is calibrated: more probably good enough than not, by a stage that was fitted to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,10 @@ class Calibrations:
             ConfigError: the lock or the artifact cannot be read.
         """
         lock = read_lock(lock_path(path)) if path is not None and locked else None
-        asks = any(is_calibrated(rule) for entry in file.policies.values() for rule in entry.select)
+        asks = any(
+            (entry.verify is not None and entry.verify.calibration is not None) or any(map(is_calibrated, entry.select))
+            for entry in file.policies.values()
+        )
         return cls(lock, ArtifactId.of(artifact) if asks else None)
 
     def fitted(self, policy: str, entry: RuleEntry) -> Fitted:
@@ -76,6 +92,16 @@ class Calibrations:
         if threshold is None:
             threshold = self.artifact.threshold if self.artifact else 1.0
         return Fitted(threshold, _band(entry, threshold), is_locked=False)
+
+    def line(self, policy: str, entry: PolicyEntry) -> Line | None:
+        """The line of a calibrated `verify`: the lock's; without one None where the file has `below`, else even odds."""
+        verify = entry.verify
+        if verify is None or verify.calibration is None:
+            return None
+        found = self.lock.verify.get(policy) if self.lock else None
+        if found is not None:
+            return Line(found.stage.stage, found.at_least, is_locked=True)
+        return Line(PRIOR, EVEN_ODDS) if verify.below is None else None
 
     def usual_scores(self, policy: str) -> tuple[float, ...]:
         """The scores that the policy's first calibrated rule was calibrated on; empty without a lock."""
@@ -105,13 +131,46 @@ class Calibrations:
                         f"the lock does not fit rule {shown(rule)}: {fault}; run `shunt calibrate --policy {policy}`",
                     )
 
+        for policy, line in self.lock.verify.items():
+            self._check_line(file.policies.get(policy), policy, line, problems)
+
+    def _check_line(self, entry: PolicyEntry | None, policy: str, locked: LockedLine, problems: Problems) -> None:
+        verify = entry.verify if entry is not None else None
+        if verify is None or verify.calibration is None:
+            problems.note(
+                ("policies", policy),
+                f"the lock calibrates verify of policy {shown(policy)}, which takes no calibration: "
+                "run `shunt calibrate` again, or delete the lock",
+            )
+            return
+        for fault in self._line_faults(locked, verify):
+            problems.note(
+                ("policies", policy, "verify"),
+                f"the lock does not fit verify: {fault}; run `shunt calibrate --second-stage --policy {policy}`",
+            )
+
+    def _line_faults(self, locked: LockedLine, verify: VerifyEntry) -> Iterator[str]:
+        yield from self._artifact_faults(locked.artifact)
+        for name in LockedLineTerms.model_fields:
+            then, now = getattr(locked.terms, name), getattr(verify, name)
+            if then != now:
+                yield f"it was made for {name} {shown(then)}, and the file says {shown(now)}"
+        if verify.objective is not None and verify.objective != locked.objective:
+            yield (
+                f"it was made for {objective_words(locked.objective)}, "
+                f"and the file says {objective_words(verify.objective)}"
+            )
+
+    def _artifact_faults(self, locked: LockedArtifact) -> Iterator[str]:
+        now = self.artifact
+        if now and (locked.name, locked.sha256) != (now.name, now.sha256):
+            yield f"it was made for artifact {shown(locked.name)}, and {shown(now.name)} is in use"
+
     def _locked(self, policy: str, rule: str) -> LockedRule | None:
         return self.lock.policies.get(policy, {}).get(rule) if self.lock else None
 
     def _faults(self, locked: LockedRule, entry: RuleEntry, tiers: list[str]) -> Iterator[str]:
-        artifact = self.artifact
-        if artifact and (locked.artifact.name, locked.artifact.sha256) != (artifact.name, artifact.sha256):
-            yield f"it was made for artifact {shown(locked.artifact.name)}, and {shown(artifact.name)} is in use"
+        yield from self._artifact_faults(locked.artifact)
         then, now = locked.terms, terms_of(entry, tiers)
         for name in LockedTerms.model_fields:
             if getattr(then, name) != getattr(now, name):

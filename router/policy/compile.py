@@ -8,6 +8,7 @@ import platformdirs
 from router.config import (
     Config,
     Guard,
+    Line,
     ModelConfig,
     Overrides,
     Policy,
@@ -94,7 +95,7 @@ def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Cal
         select=rules,
         on_failure=tuple(entry.on_failure),
         spill=_spill(entry.spill),
-        verify=_verify(entry.verify),
+        verify=_verify(entry.verify, calibrations.line(name, entry)),
         session=_session(entry.session),
     )
 
@@ -110,17 +111,18 @@ def _spill(entry: SpillEntry | None) -> Spill | None:
     return None if entry is None else Spill(entry.from_, entry.to, entry.when.queue_ms.gt)
 
 
-def _verify(entry: VerifyEntry | None) -> Verify | None:
+def _verify(entry: VerifyEntry | None, line: Line | None) -> Verify | None:
     if entry is None:
         return None
     band = entry.band and score_range(entry.band.gte, entry.band.lt)
     return Verify(
         target=entry.target,
         escalate_to=entry.escalate_to,
-        floor=entry.below,
+        floor=entry.below if line is None else None,
         hold_tokens=entry.hold_tokens,
         max_added_ms=entry.max_added_ms,
         band=(band.gte, band.lt) if band else None,
+        line=line,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from router.caller import ANYONE, Caller
-from router.config import Overrides, Price
+from router.config import Line, Overrides, Price
 from router.policy.words import Words
 
 
@@ -73,13 +73,16 @@ class Refusal:
 class Verification:
     """The answer of the plan's first target is held back until it is known to be good enough, or else `escalate_to` answers.
 
-    No guard bars `escalate_to`. `floor` is the lowest mean log-probability of the first `hold_tokens` tokens that will do.
+    No guard bars `escalate_to`. `floor` is the lowest mean log-probability of the first `hold_tokens` tokens that will do;
+    where it is None, `line` tells by the prompt's `score` too.
     """
 
     escalate_to: str
-    floor: float
+    floor: float | None
     hold_tokens: int
     max_added_ms: float
+    line: Line | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,12 @@ class Decision:
     spilled_from: str | None = None
     verification: Verification | None = None
     overrides: Overrides | None = None
+
+    @property
+    def shown(self) -> "Decision":
+        """What may be shown of it: neither a rule's instructions nor the coefficients of a line."""
+        checked = self.verification
+        return replace(self, overrides=None, verification=None if checked is None else replace(checked, line=None))
 
     @property
     def hops(self) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def _checked(at: Crossroads) -> Detour | None:
     verify = at.policy.verify
     if verify is None or not (_is_open(at, verify) and _is_uncertain(at, verify)):
         return None
-    terms = Verification(verify.escalate_to, verify.floor, verify.hold_tokens, verify.max_added_ms)
+    score = None if verify.line is None else at.score
+    terms = Verification(verify.escalate_to, verify.floor, verify.hold_tokens, verify.max_added_ms, verify.line, score)
     return Detour(verify.target, None if at.start == verify.target else VERIFY, terms)
 
 

@@ -157,6 +157,10 @@ def _check_verify(bench: Bench, verify: VerifyEntry, place: Place) -> None:
             f"model {shown(verify.target)} does not tell how confident it is: only a llama.cpp model can be verified"
         )
         bench.problems.note((*place, "target"), fault)
+    if verify.below is None and verify.calibration is None:
+        bench.problems.note(place, "verify needs a line: write below, a mean log-probability, or calibration: auto")
+    if verify.objective is not None and verify.calibration is None:
+        bench.problems.note((*place, "objective"), "an objective is what a calibration holds: write calibration: auto")
     if verify.target == verify.escalate_to:
         bench.problems.note((*place, "escalate_to"), f"{shown(verify.escalate_to)} escalates to itself")
 

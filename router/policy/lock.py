@@ -1,11 +1,14 @@
 """`shunt.lock`: what a calibration found, one value a line, sorted and rounded, so that its diff can be reviewed."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from classifiers.confidence import SecondStage
 from classifiers.drift import BINS
 from router.errors import ConfigError
 from router.policy.document import parse
@@ -105,11 +108,67 @@ class LockedRule(Strict):
         return tuple(self.scores.get(edge_of(number), 0.0) for number in range(BINS))
 
 
+class LockedStage(Strict):
+    """The second stage, number by number (see `classifiers.confidence.stage`)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    bias: Finite
+    weights: list[Finite]
+    limits: list[Annotated[list[Finite], Field(min_length=2, max_length=2)]]
+    knots: list[list[Finite]]
+    bends: list[list[Finite]]
+    products: list[Finite]
+
+    @classmethod
+    def of(cls, stage: SecondStage) -> Self:
+        """The entry that holds a stage."""
+        return cls.model_validate(json.loads(json.dumps(asdict(stage))))
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        self.stage.probability(0.5, -1.0)  # tables of the wrong shape show here, and not on a request
+        return self
+
+    @property
+    def stage(self) -> SecondStage:
+        """The stage that the entry holds. Raises `ValueError` when its tables do not fit together."""
+        knots, bends = [tuple(row) for row in self.knots], [tuple(row) for row in self.bends]
+        if [len(row) for row in knots] != [len(row) for row in bends] or len(knots) != len(self.weights):
+            raise ValueError("knots and bends differ")
+        limits = tuple((low, high) for low, high in self.limits)
+        return SecondStage(
+            self.name, tuple(self.weights), self.bias, limits, tuple(knots), tuple(bends), tuple(self.products)
+        )
+
+
+class LockedLineTerms(Strict):
+    """What `verify` said when its line was calibrated; a lock holds for no other."""
+
+    target: Id
+    escalate_to: Id
+    hold_tokens: int
+
+
+class LockedLine(Strict):
+    """The calibrated line of one policy's `verify`."""
+
+    at_least: UnitInterval
+    """The lowest probability of being good enough that will do."""
+    artifact: LockedArtifact
+    data: LockedData
+    expected: LockedExpectation
+    """`large_pct` is here the percentage of the checked answers that move."""
+    objective: ObjectiveEntry
+    stage: LockedStage
+    terms: LockedLineTerms
+
+
 class LockFile(Strict):
-    """One shunt.lock: calibrated rules by policy and rule."""
+    """One shunt.lock: calibrated rules by policy and rule, and the lines of `verify` by policy."""
 
     version: Literal[1]
-    policies: dict[Id, dict[Id, LockedRule]]
+    policies: dict[Id, dict[Id, LockedRule]] = Field(default={})
+    verify: dict[Id, LockedLine] = Field(default={})
 
 
 def edge_of(number: int) -> str:

@@ -162,8 +162,9 @@ def needs_score(config: Config, request_model: str) -> bool:
 
 
 def _looks_at_judgement(policy: Policy) -> bool:
-    is_banded = policy.verify is not None and policy.verify.band is not None
-    return is_banded or any(rule.threshold is not None or needs_judgement(rule.when) for rule in policy.select)
+    verify = policy.verify
+    is_checked = verify is not None and (verify.band is not None or verify.line is not None)
+    return is_checked or any(rule.threshold is not None or needs_judgement(rule.when) for rule in policy.select)
 
 
 _is_judged = ByIdentity(_looks_at_judgement)

@@ -144,8 +144,12 @@ class VerifyEntry(Strict):
     """The model that answers instead."""
     signal: Literal["confidence"] = "confidence"
     """What is checked: the local model's own confidence in its tokens."""
-    below: Annotated[float, Field(ge=-100, le=0, allow_inf_nan=False)]
+    below: Annotated[float | None, Field(ge=-100, le=0, allow_inf_nan=False)] = None
     """A mean log-probability of the tokens below this is not good enough (0 is certain, -1 is quite unsure)."""
+    calibration: Literal["auto"] | None = None
+    """Take the line from the lock that `shunt calibrate --second-stage` writes; `below` then holds while there is none."""
+    objective: ObjectiveEntry | None = None
+    """What the calibration has to hold."""
     hold_tokens: Annotated[int, Field(ge=1, le=256)] = 24
     """How many tokens are held back until it is known."""
     max: Literal[1] = 1

@@ -22,7 +22,7 @@ from router.policy.calibrated import ArtifactId, is_calibrated, objective_words,
 from router.policy.facts import facts_of
 from router.policy.loading import find, load, read_file
 from router.policy.lock import LockedRule, LockFile, edge_of, lock_path, lock_text, read_lock
-from router.policy.schema import RuleEntry
+from router.policy.schema import ObjectiveEntry, RuleEntry
 from router.policy.schema_models import PolicyFile
 from router.quality.costs import priced
 
@@ -85,13 +85,21 @@ def objective_of(desk: Desk, text: str | None) -> Objective:
     Raises:
         ConfigError: the two differ, or there is none.
     """
-    written = desk.rule.objective
+    return agreed(desk.path, desk.rule.objective, text)
+
+
+def agreed(path: Path, written: ObjectiveEntry | None, text: str | None) -> Objective:
+    """The objective of the command line and of the file, which must not differ.
+
+    Raises:
+        ConfigError: they do, or there is none.
+    """
     says = objective_words(written) if written is not None else None
     if text is None and says is None:
-        raise ConfigError("give --objective, or write objective: in the rule")
+        raise ConfigError("give --objective, or write objective: in the file")
     given = Objective.parse(text or says or "")
     if says is not None and str(given) != says:
-        raise ConfigError(f"{desk.path}: the rule says {says}: change it there, or leave --objective out")
+        raise ConfigError(f"{path}: the file says {says}: change it there, or leave --objective out")
     return given
 
 
@@ -124,13 +132,13 @@ def calibrate_rule(
     return outlook, _merged(desk, _locked(desk, outlook, data, scores))
 
 
-def write_lock(desk: Desk, lock: LockFile) -> Path:
-    """Replace the lock beside the policy file in one step; returns its path.
+def write_lock(policy_file: Path, lock: LockFile) -> Path:
+    """Replace the lock beside a policy file in one step; returns its path.
 
     Raises:
         ConfigError: the folder cannot be written.
     """
-    path = lock_path(desk.path)
+    path = lock_path(policy_file)
     try:
         write_file(path, lock_text(lock).encode())
     except OSError as error:
@@ -161,7 +169,7 @@ def _locked(desk: Desk, found: Outlook, data: dict[str, object], scores: list[fl
             "artifact": {"name": artifact.name, "sha256": artifact.sha256},
             "calibration": _map(found.calibrated),
             "data": data,
-            "expected": _expected(found.expected, has_band=band is not None),
+            "expected": expected_of(found.expected, has_band=band is not None),
             "objective": {found.objective.name: found.objective.value},
             "scores": {edge_of(number): round(share, DIGITS) for number, share in enumerate(shares) if share},
             "terms": terms_of(desk.rule, desk.file.tiers).model_dump(exclude_none=True),
@@ -179,7 +187,8 @@ def _map(found: Calibrated) -> dict[str, object]:
     return parts
 
 
-def _expected(found: Expected, *, has_band: bool) -> dict[str, object]:
+def expected_of(found: Expected, *, has_band: bool) -> dict[str, object]:
+    """The figures as a lock holds them."""
     figures: dict[str, tuple[Interval | None, int]] = {
         "large_pct": (found.large_pct, 1),
         "abstain_pct": (found.abstain_pct if has_band else None, 1),
@@ -209,4 +218,4 @@ def _merged(desk: Desk, rule: LockedRule) -> LockFile:
         if still:
             kept[name] = still
     kept.setdefault(desk.policy, {})[desk.rule.id] = rule
-    return LockFile(version=1, policies=kept)
+    return LockFile(version=1, policies=kept, verify=before.verify if before else {})

@@ -41,9 +41,16 @@ def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
         str | None, typer.Option(help="max_large_pct=25, min_quality=0.95 or max_usd_per_1k=0.40; default: the rule's.")
     ] = None,
     config: ConfigPath = None,
+    second_stage: Annotated[
+        bool,
+        typer.Option("--second-stage", help="Calibrate the line of verify, from rows as `shunt train` takes them."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be locked, and write nothing.")] = False,
 ) -> None:
     """Find the threshold that meets an objective on labelled prompts, and write it to shunt.lock."""
+    if second_stage:
+        _calibrate_line(config, policy, objective, data, dry_run=dry_run)
+        return
     # Help must not wait for scikit-learn.
     from router.quality.calibrate import calibrate_rule, objective_of, open_desk, write_lock  # noqa: PLC0415
     from router.quality.views import show_outlook  # noqa: PLC0415
@@ -54,7 +61,28 @@ def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
     outlook, lock = calibrate_rule(desk, wanted, rows, source)
     console = Console()
     show_outlook(outlook, console)
-    written = "nothing was written" if dry_run else f"wrote {write_lock(desk, lock)}; review it with git diff"
+    written = "nothing was written" if dry_run else f"wrote {write_lock(desk.path, lock)}; review it with git diff"
+    console.print(written, highlight=False, soft_wrap=True)
+
+
+def _calibrate_line(
+    config: Path | None, policy: str, objective: str | None, data: Path | None, *, dry_run: bool
+) -> None:
+    from classifiers.confidence.learning import read_answers  # noqa: PLC0415
+    from router import policy as policies  # noqa: PLC0415
+    from router.quality.calibrate import write_lock  # noqa: PLC0415
+    from router.quality.line import calibrate_line, open_bureau  # noqa: PLC0415
+    from router.quality.second_stage import FILE_NAME, stage_in_use  # noqa: PLC0415
+    from router.quality.views import show_line  # noqa: PLC0415
+
+    if data is None:
+        raise ConfigError("give --data FILE: JSON lines with prompt, small, large, first, and whole and tokens")
+    stage = stage_in_use(policies.load(config, locked=False).state_dir / FILE_NAME)
+    bureau = open_bureau(config, policy, os.environ, stage)
+    outlook, lock = calibrate_line(bureau, objective, read_answers(data))
+    console = Console()
+    show_line(outlook, stage.name, console)
+    written = "nothing was written" if dry_run else f"wrote {write_lock(bureau.path, lock)}; review it with git diff"
     console.print(written, highlight=False, soft_wrap=True)
 
 

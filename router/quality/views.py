@@ -20,11 +20,32 @@ TARGET_ERROR = 0.05
 
 def show_outlook(found: Outlook, console: Console) -> None:
     """The threshold and what to expect of it."""
-    expected, point = found.expected, found.point
     console = _wide(console)
+    point, error = found.point, found.calibrated
+    _say(console, f"{found.objective}: threshold {point.threshold:g} on {found.rows} prompts", found.left_out)
+    console.print(_outlook_table(found, "to the large model"))
+    note = "" if error.error <= TARGET_ERROR else f", over {TARGET_ERROR}: more rows would help"
+    _say(
+        console,
+        f"calibration error {error.error:.3f} by {error.calibration.method} on unseen rows"
+        f" ({error.error_before:.3f} as the score is){note}",
+    )
+
+
+def show_line(found: Outlook, stage: str, console: Console) -> None:
+    """The line of `verify` and what to expect of it."""
+    console = _wide(console)
+    words = f"{found.objective}: good enough from a probability of {1 - found.point.threshold:.4g} on, by {stage}"
+    rest = f"; {found.left_out} more are not checked" if found.left_out else ""
+    _say(console, f"{words}, on {found.rows} answers{rest}")
+    console.print(_outlook_table(found, "of the checked answers move"))
+
+
+def _outlook_table(found: Outlook, share_words: str) -> Table:
+    expected, point = found.expected, found.point
     table = _table("", "expected", "95 % of resamples")
     for words, figure, unit in (
-        ("to the large model", expected.large_pct, "%"),
+        (share_words, expected.large_pct, "%"),
         ("too close to call", expected.abstain_pct if point.stop > point.start else None, "%"),
         ("quality kept", expected.quality, ""),
         ("saved", expected.saving_pct, "%"),
@@ -33,15 +54,7 @@ def show_outlook(found: Outlook, console: Console) -> None:
         if figure is not None:
             bounds = f"{figure.low:.4g} to {figure.high:.4g}{unit}"
             table.add_row(words, f"{figure.value:.4g}{unit}", bounds)
-    _say(console, f"{found.objective}: threshold {point.threshold:g} on {found.rows} prompts", found.left_out)
-    console.print(table)
-    error = found.calibrated
-    note = "" if error.error <= TARGET_ERROR else f", over {TARGET_ERROR}: more rows would help"
-    _say(
-        console,
-        f"calibration error {error.error:.3f} by {error.calibration.method} on unseen rows"
-        f" ({error.error_before:.3f} as the score is){note}",
-    )
+    return table
 
 
 def show_comparison(found: Comparison, console: Console) -> None:

@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from router.chat import Chunk, Confidence, Event, Usage
+from router.config import Line
 from router.dispatch.carry import Effects, carry_out
 from router.dispatch.doubt import Doubt
 from router.dispatch.fleet import Fleet
@@ -220,3 +221,35 @@ def test_the_marks_lead_up_to_the_last_held_token():
     """The confidence is asked for on the way too, for when time runs out."""
     assert (6, 12, 18, 24) == Doubt(Verification("large", -1.0, 24, 1.0), chat()).marks
     assert (1,) == Doubt(Verification("large", -1.0, 1, 1.0), chat()).marks
+
+
+class Likely:
+    """Odds that are easy to work out: half from the prompt, half from the confidence."""
+
+    name = "test"
+
+    def probability(self, score: float, first: float, whole: float | None = None, tokens: int = 0) -> float:
+        seen = first if whole is None else (first + whole) / 2
+        return (1 - score) / 2 + (1 + seen / 2) / 2 if tokens else 0.0
+
+
+@pytest.mark.parametrize(("score", "answer"), [(0.1, "w0 w1 w2 w3 w4 w5 "), (0.9, "better"), (None, "better")])
+async def test_a_calibrated_line_weighs_the_prompt_too(score: float | None, answer: str):
+    """The same confidence is enough for an easy prompt and not for a hard one; an unknown score counts as even."""
+    terms = Verification("large", None, 4, 60_000.0, Line(Likely(), 0.5), score)
+    run = Run(FakeTarget("small", [*words(0, 4), UNSURE, *words(4, 6), *END]), FakeTarget("large", LARGE), terms=terms)
+    assert answer == await run.answer()
+
+
+async def test_a_whole_answer_is_weighed_by_beginning_and_end():
+    """What is not streamed is judged once more, by the confidence of its first tokens and of all of it."""
+    terms = Verification("large", None, 4, 60_000.0, Line(Likely(), 0.6), 0.2)
+    small = FakeTarget("small", [*words(0, 4), SURE, *words(4, 6), Confidence(6, -1.9, 2.0, 0.01), *END])
+    run = Run(small, FakeTarget("large", LARGE), terms=terms, stream=False)
+    await run.answer()
+    assert [] == run.trace.escalations
+    strict = Verification("large", None, 4, 60_000.0, Line(Likely(), 0.75), 0.2)
+    small = FakeTarget("small", [*words(0, 4), SURE, *words(4, 6), Confidence(6, -1.9, 2.0, 0.01), *END])
+    run = Run(small, FakeTarget("large", LARGE), terms=strict, stream=False)
+    assert "better" == await run.answer()
+    assert ["confidence"] == [given_up.signal for given_up in run.trace.escalations]

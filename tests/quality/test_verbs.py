@@ -143,7 +143,7 @@ def test_the_rules_own_objective_counts(folder: Path):
     path.write_text(path.read_text().replace("threshold: 0.34", "objective: {max_large_pct: 30}"))
     assert "max_large_pct=30" in shunt("calibrate", "--data", "rows.jsonl")
     message = refused("calibrate", "--data", "rows.jsonl", "--objective", "max_large_pct=20")
-    assert "the rule says max_large_pct=30: change it there" in message
+    assert "the file says max_large_pct=30: change it there" in message
 
 
 def test_training_replaces_only_what_is_worse(folder: Path, monkeypatch: pytest.MonkeyPatch):
