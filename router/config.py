@@ -274,6 +274,7 @@ class Config:
     `origin` says in words where it comes from when `path` is None. `memory_budget_bytes` bounds what the local models
     may take together; None is no bound. `artifact` is the classifier's folder, None the one that ships;
     `usual_scores` is the histogram of the scores that the default policy was calibrated on, empty without a lock.
+    `warnings` are sentences, each with its line, on what is allowed and seldom meant.
     """
 
     path: Path | None
@@ -290,4 +291,5 @@ class Config:
     memory_budget_bytes: int | None = None
     artifact: Path | None = None
     usual_scores: tuple[float, ...] = ()
+    warnings: tuple[str, ...] = ()
     origin: str = "the built-in default (`shunt init` writes it to shunt.yaml)"

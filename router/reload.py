@@ -57,6 +57,8 @@ class Reloader:
                 return False
             await self._generations.take_over(runtime)
             logger.info("the policy file was loaded again")
+            for warning in runtime.config.warnings:
+                logger.warning("%s", warning)
             return True
 
     def _ask(self) -> None:

@@ -21,6 +21,8 @@ def show(runtime: Runtime, console: Console | None = None) -> None:
     console.print(f"config   {source}", highlight=False, markup=False, soft_wrap=True)
     for line in (*_models(runtime), *_policies(runtime)):
         console.print(line, highlight=False, soft_wrap=True)
+    for warning in runtime.config.warnings:
+        console.print(f"warning  {warning}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     console.print(_pasteable(base), highlight=False, markup=False, soft_wrap=True)
 
 

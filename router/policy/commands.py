@@ -30,7 +30,7 @@ def schema() -> None:
 
 @app.command()
 def check(config: ConfigPath = None) -> None:
-    """Say everything that is wrong with the file, with lines; exit status 2 if anything is."""
+    """Say everything that is wrong with the file, with lines, and what is seldom meant; exit status 2 if it is wrong."""
     found, console = load(config), Console()
     for model in found.models.values():
         _line(console, "model", model.name, _model_words(model), style="yellow" if model.missing else "")
@@ -38,6 +38,8 @@ def check(config: ConfigPath = None) -> None:
         _line(console, "policy", policy.name, _policy_words(policy))
     for guard in found.guards:
         _line(console, "guard", guard.id, ", ".join(sorted(guard.allow_zone or guard.require)))
+    for warning in found.warnings:
+        console.print(Text.assemble(("warning  ", "yellow"), " ", warning), soft_wrap=True)
     _line(console, "sound", f"{len(found.tests)} tests", _source(found), style="green")
 
 

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 
 from router.config import Config
 from router.errors import ConfigError
+from router.policy.advice import advice
 from router.policy.border import Reading, read
 from router.policy.calibrated import Calibrations
 from router.policy.compile import APP, Parts, artifact_of, build, server_of
@@ -105,5 +106,7 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
         calibrations.check(reading.file, found)
         config = build(reading.file, Parts(models, server, artifact, calibrations), document, path)
         check_reach(config, found)
+        placed = [Problem(reading.written(problem.place), problem.message) for problem in advice(config)]
+        config = replace(config, warnings=document.report(placed))
     problems.extend(Problem(reading.written(problem.place), problem.message) for problem in (*found, *names))
     return config

@@ -6,6 +6,7 @@ from router.condition import Always, Condition
 from router.config import Config, Policy, Rule
 from router.errors import ModelNotFound
 from router.policy.conditions import outcomes
+from router.policy.implication import implies
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import ASKED, reach, resolve_model
 
@@ -40,9 +41,9 @@ def _check_order(policy: Policy, problems: Problems) -> None:
 def _never(rule: Rule, earlier: Sequence[Rule]) -> str | None:
     """Why no request gets to the rule, or None. A score rule takes every request that has a score, and no other."""
     for other in earlier:
-        if other.threshold is None and other.when in {Always(), rule.when}:
+        if other.threshold is None and implies(rule.when, other.when):
             return f"rule {shown(other.id)} above it takes every such request"
-        if other.threshold is not None and other.when in {Always(), rule.when}:
+        if other.threshold is not None and implies(rule.when, other.when):
             is_idle = rule.threshold is not None or not _can_hold(rule.when, judged=False)
             if is_idle:
                 return f"rule {shown(other.id)} above it takes every request that has a score"
