@@ -5,7 +5,7 @@ SERVE ?=
 # The vision projector of llama.cpp is not used here; leaving it out halves the build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=off
 
-.PHONY: help setup setup-dev serve test lint unit policy lock clean
+.PHONY: help setup setup-dev serve test lint unit policy pictures lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,9 @@ unit: setup-dev
 
 policy: setup-dev
 	$(BIN)/shunt policy test --config router/policy/default.yaml
+
+pictures: setup-dev  ## draw the dashboards under load into docs/images (needs Debian's prometheus)
+	SHUNT_PICTURES=docs/images SHUNT_PICTURE_ROUNDS=12 $(BIN)/python -m pytest -n 0 tests/deploy/test_dashboards.py
 
 lock:            ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" \

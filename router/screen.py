@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from router import __version__
+from router.config import ModelConfig
+from router.policy.environment import BUILTIN_MODEL
 from router.runtime import Runtime
 
 COLOURS = {"ready": "green", "loading": "yellow", "down": "red", "missing": "yellow", "unloaded": "cyan"}
@@ -30,11 +32,17 @@ def _models(runtime: Runtime) -> Iterator[str]:
     width = max(map(len, runtime.targets))
     for name, target in runtime.targets.items():
         state, model = target.state(), target.config
-        what = model.source or " ".join(part for part in (model.model, model.base_url) if part)
+        what = _source(model)
         status = f"[{COLOURS[state.status]}]{state.status:8}[/]"
         reason = state.reason or ""
         detail = reason if what in reason else f"{what}  {reason}"
         yield f"model    {name:{width}}  {status} {model.zone:6}  {escape(detail)}"
+
+
+def _source(model: ModelConfig) -> str:
+    if model.source == str(BUILTIN_MODEL):
+        return "the built-in specialist (router/builtin/card.md)"
+    return model.source or " ".join(part for part in (model.model, model.base_url) if part)
 
 
 def _policies(runtime: Runtime) -> Iterator[str]:

@@ -14,8 +14,12 @@ OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4.1"
 ANTHROPIC_MODEL = "claude-sonnet-4-6"
 UNNAMED_MODEL = "default"  # servers of a single model (llama-server) answer to any name
+LARGE_FROM = ("SHUNT_LARGE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 NO_LARGE_MODEL = "set OPENAI_API_KEY, ANTHROPIC_API_KEY or SHUNT_LARGE_URL"
-NO_SMALL_MODEL = "set SHUNT_SMALL to a GGUF file (a path, or hf:org/repo/file.gguf), or write `source:` in the file"
+NO_SMALL_MODEL = (
+    "set SHUNT_SMALL to a GGUF file (a path, or hf:org/repo/file.gguf), or write `source:` in the file; "
+    "the built-in specialist comes before a large model only as `source: builtin`"
+)
 
 
 class Environment:
@@ -28,6 +32,11 @@ class Environment:
     def get(self, name: str) -> str | None:
         """The variable without surrounding blanks, or None."""
         return self._values.get(name, "").strip() or None
+
+    @property
+    def has_large(self) -> bool:
+        """True when it names a large model."""
+        return any(map(self.get, LARGE_FROM))
 
     def text(self, written: str, place: Place) -> str | None:
         """`written` itself, or for `env:NAME` the variable's value; notes a problem when it is not set."""

@@ -94,9 +94,9 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
     """None when names lead nowhere or something was left out: who reaches whom cannot be told then."""
     found, path = Problems(), source.path
     environment = Environment(source.environ, found)
-    targets = Targets(environment, path.parent if path else Path.cwd(), found)
+    targets = Targets(reading.file.models, environment, path.parent if path else Path.cwd(), found)
     server = server_of(reading.file.server, environment)
-    models = {name: targets.make(name, entry) for name, entry in reading.file.models.items()}
+    models = targets.all()
     names = Problems()
     check_names(Bench(reading, models, names))
     config = None

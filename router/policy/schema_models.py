@@ -99,7 +99,7 @@ class LocalEntry(CommonEntry):
 
     backend: Literal["llama.cpp"]
     source: Annotated[str, Field(min_length=1)] = "auto"
-    """A path, `hf:org/repo/file.gguf@revision`, `builtin`, `env:NAME`, or `auto`: SHUNT_SMALL, then the built-in one."""
+    """A path, `hf:org/repo/file.gguf@revision`, `builtin`, `env:NAME`, or `auto`: SHUNT_SMALL, or without any large model the built-in."""
     sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$")] = None
     """Checksum of the file; another file is refused."""
     parallel: Annotated[int, Field(ge=1, le=256)] = 8

@@ -1,6 +1,7 @@
 """From the `models` section to `ModelConfig`, with what the environment adds."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -21,10 +22,18 @@ _PER_MILLION = 1e-6
 class Targets:
     """Makes the targets of one file; `folder` is where its relative paths start."""
 
-    def __init__(self, environment: Environment, folder: Path, problems: Problems) -> None:
+    def __init__(
+        self, entries: Mapping[str, ModelEntry], environment: Environment, folder: Path, problems: Problems
+    ) -> None:
+        self._entries = entries
         self._environment = environment
         self._folder = folder
         self._problems = problems
+        self._has_large = any(_is_large(entry, environment) for entry in entries.values())
+
+    def all(self) -> dict[str, ModelConfig]:
+        """Every target by name."""
+        return {name: self.make(name, entry) for name, entry in self._entries.items()}
 
     def make(self, name: str, entry: ModelEntry) -> ModelConfig:
         """The target that one entry of `models` describes; what is wrong with it is noted."""
@@ -78,8 +87,10 @@ class Targets:
         """A source as the engine takes it: an absolute path or `hf:…`; None when `auto` finds nothing."""
         if written == "auto":
             chosen = self._environment.get("SHUNT_SMALL")
-            builtin = str(BUILTIN_MODEL) if BUILTIN_MODEL.is_file() else None
-            return self._located(name, chosen, Path.cwd()) if chosen else builtin
+            if chosen:
+                return self._located(name, chosen, Path.cwd())
+            # A specialist for a handful of tasks is better than no answer, and worse than a large model's.
+            return str(BUILTIN_MODEL) if BUILTIN_MODEL.is_file() and not self._has_large else None
         if written == "builtin":
             if not BUILTIN_MODEL.is_file():
                 self._problems.note(("models", name, "source"), "this version of Shunt carries no built-in model")
@@ -97,6 +108,10 @@ class Targets:
         if not _HF.fullmatch(source) or ".." in re.split("[:/@]", source):
             self._problems.note(("models", name), f"source {shown(source)} is not hf:org/repo/file.gguf@revision")
         return source
+
+
+def _is_large(entry: ModelEntry, environment: Environment) -> bool:
+    return environment.has_large if isinstance(entry, AutoEntry) else not isinstance(entry, LocalEntry)
 
 
 def _base(name: str, entry: CommonEntry) -> ModelConfig:

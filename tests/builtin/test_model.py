@@ -86,9 +86,9 @@ def test_a_later_turn_is_answered_like_a_first_one(model):
 
 @pytest.mark.timeout(60)
 def test_skill_on_handwritten_sentences_is_the_cards(model):
-    """On every fourth hand-written sentence the share of right answers is within the card's interval, or above it."""
+    """On the hand-written sentences the share of right answers is within the card's interval, or above it."""
     card = (MODEL_PATH.parent / "card.md").read_text(encoding="utf-8")
-    questions = list(measure.handwritten(HANDWRITTEN))[::4]
+    questions = [one for one in measure.handwritten(HANDWRITTEN) if one.task in {"sentiment", "intent"}]
     scores = {score.task: score for score in measure.score(model, questions)}
     for task in ("sentiment", "intent"):
         low = float(re.findall(rf"\| {task} \|.*\| ([\d.]+)% to", card)[-1]) / 100

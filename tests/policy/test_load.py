@@ -70,6 +70,16 @@ def test_the_built_in_model_is_the_default_when_it_is_there(home: Path, monkeypa
     assert load(None, {}).models["small"].source == str(shipped)
 
 
+def test_the_built_in_model_does_not_come_before_a_large_one_unasked(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """With a large model, `auto` finds no small one: a specialist's answers to everything easy would be worse."""
+    shipped = home / "small.gguf"
+    shipped.touch()
+    monkeypatch.setattr("router.policy.targets.BUILTIN_MODEL", shipped)
+    assert load(None, {"SHUNT_LARGE_URL": "http://h/v1"}).models["small"].missing == environment.NO_SMALL_MODEL
+    (home / "shunt.yaml").write_text(DEFAULT_FILE.read_text().replace("source: auto", "source: builtin"))
+    assert load(None, {"SHUNT_LARGE_URL": "http://h/v1"}).models["small"].source == str(shipped)
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [

@@ -1,0 +1,1 @@
+"""What runs beside the router: Prometheus' rules, Grafana's dashboards, a compose file."""

@@ -1,0 +1,53 @@
+"""Mixed load on a router: easy and hard, streamed and not, refused, failing and escalated requests."""
+
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
+
+from classifiers.drift import ENOUGH
+from tests.fakes import faults
+from tests.fakes.large import LargeServer
+
+POLICY = """
+version: 1
+models:
+  small: {{backend: llama.cpp, source: "{small}", context: 512,
+          price: {{input_usd_per_million: 1, output_usd_per_million: 10}}}}
+  large: {{backend: openai, base_url: "{large}", model: l,
+          price: {{input_usd_per_million: 100, output_usd_per_million: 1000}}}}
+tiers: [small, large]
+policies:
+  auto:
+    select: [{{id: learned, score: complexity, threshold: 0.48}}]
+    on_failure: [small, large]
+  strict:
+    select: [{{id: all, target: small}}]
+    verify: {{target: small, escalate_to: large, below: -0.01, hold_tokens: 6, max_added_ms: 60000}}
+"""
+HARD = "Prove that there are infinitely many primes, and give every step of the proof, number {}."
+EASY = "Hello number {}!"
+AT_ONCE = 12
+
+
+async def play(root_url: str, large: LargeServer) -> None:
+    """Send it all; some requests of each kind. Played twice, there are scores enough to tell drift."""
+    large.script += [faults.status(500)] * 8
+    requests = [
+        {"model": "auto", "text": HARD.format(number), "stream": number % 2 == 0} for number in range(ENOUGH // 2)
+    ]
+    for number in range(24):
+        requests.insert(9 * number, {"model": "auto", "text": EASY.format(number), "stream": number % 2 == 0})
+        requests.insert(11 * number, {"model": "strict", "text": EASY.format(number), "stream": False})
+        requests.insert(13 * number, {"model": "auto", "text": None, "stream": False})
+    waiting = iter(requests)
+    async with aiohttp.ClientSession(root_url) as http:
+        await asyncio.gather(*(_worker(http, waiting) for _ in range(AT_ONCE)))
+
+
+async def _worker(http: aiohttp.ClientSession, waiting: Iterator[dict]) -> None:
+    for request in waiting:
+        messages = [{"role": "user", "content": request["text"]}]
+        body = {"model": request["model"], "messages": messages, "max_tokens": 12, "stream": request["stream"]}
+        async with http.post("/v1/chat/completions", json=body | {"ignore_eos": True}) as answer:
+            await answer.read()
