@@ -65,7 +65,7 @@ async def test_a_wrong_file_ends_with_status_2_and_every_problem(tmp_path: Path)
 async def test_an_open_address_without_a_key_is_refused(tmp_path: Path):
     """Nobody exposes a router to a network by accident."""
     status, _, err = await shunt("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
-    assert (status, "no key is configured" in err) == (2, True)
+    assert (status, "there is no key: make one with `shunt keys create NAME`" in err) == (2, True)
 
 
 async def test_route_explains_without_a_model(tmp_path: Path):
