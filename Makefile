@@ -5,7 +5,7 @@ SERVE ?=
 # The vision projector of llama.cpp is not used here; leaving it out halves the build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=off
 
-.PHONY: help setup setup-dev serve test lint unit policy pictures lock clean
+.PHONY: help setup setup-dev serve test lint unit policy observe pictures lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -44,6 +44,15 @@ unit: setup-dev
 
 policy: setup-dev
 	$(BIN)/shunt policy test --config router/policy/default.yaml
+
+observe:         ## Prometheus (Debian's package) with our rules beside a running Shunt
+	@command -v prometheus >/dev/null || { echo "Prometheus is not installed: apt-get install prometheus"; exit 1; }
+	@echo "Shunt        http://127.0.0.1:8080/metrics (start it with make serve)"
+	@echo "Prometheus   http://127.0.0.1:9090 (its alerts: http://127.0.0.1:9090/alerts)"
+	@echo "Dashboards   deploy/grafana/dashboards, for a Grafana whose data source is that Prometheus"
+	@mkdir -p build/prometheus
+	prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=build/prometheus \
+	  --web.listen-address=127.0.0.1:9090 --log.level=warn
 
 pictures: setup-dev  ## draw the dashboards under load into docs/images (needs Debian's prometheus)
 	SHUNT_PICTURES=docs/images SHUNT_PICTURE_ROUNDS=12 $(BIN)/python -m pytest -n 0 tests/deploy/test_dashboards.py

@@ -10,6 +10,17 @@ HEAD = """\
 Five dashboards for Grafana, provisioned from `deploy/grafana/`. Each panel answers a question; the pictures are drawn
 from the answers that a real Prometheus gave to the panels' own queries while a router was under mixed load
 (`make pictures`). Written by `python -m deploy.grafana` from the same tables as the JSON.
+
+- **Prometheus on this machine**: `make serve` in one terminal, `make observe` in another (Debian's package `prometheus`).
+  It loads the recording rules and alerts of `deploy/prometheus/rules/`; each alert has a summary, a severity and a runbook
+  line, and `promtool test rules deploy/prometheus/tests/*.yml` shows when it fires.
+- **Grafana**: import the files of `deploy/grafana/dashboards/`, or mount `deploy/grafana/provisioning/`.
+- **All three in containers**: `SHUNT_API_KEY=... GRAFANA_PASSWORD=... docker compose -f deploy/compose/compose.yaml up`.
+  The compose file is checked by its specification's schema and its mounts by a test; the images themselves were not built
+  where this was written.
+
+What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
+with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.
 """
 
 

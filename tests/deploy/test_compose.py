@@ -1,0 +1,81 @@
+"""The compose file: valid by the specification's own schema, and everything it mounts is there.
+
+`compose_spec.json` is the schema that docker-compose 1.29.2 ships (Apache-2.0).
+"""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from router.policy.loading import load
+from tests.deploy.places import DEPLOY, program
+
+FOLDER = DEPLOY / "compose"
+COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
+MOUNTS = [
+    pytest.param(volume.split(":")[0], id=f"{name} {volume}")
+    for name, service in COMPOSE["services"].items()
+    for volume in service["volumes"]
+]
+
+
+def test_the_compose_file_is_valid():
+    """Every key and value is one of the Compose Specification."""
+    schema = json.loads((Path(__file__).parent / "compose_spec.json").read_text(encoding="utf-8"))
+    jsonschema.Draft201909Validator(schema).validate(COMPOSE)
+
+
+@pytest.mark.parametrize("source", MOUNTS)
+def test_every_mounted_path_exists(source: str):
+    """A path of ours is in the tree, a name is a declared volume."""
+    assert (FOLDER / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+
+
+def test_what_the_image_is_built_from_exists():
+    """Each thing that the Dockerfile copies from the tree is in it."""
+    text = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    copied = [word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.MULTILINE) for word in line.split()]
+    assert copied
+    assert [] == [word for word in copied if not (DEPLOY.parent / word).exists()]
+
+
+def test_ports_are_open_to_this_machine_only():
+    """Nothing is published beyond the loopback address unless an operator says so."""
+    ports = [port for service in COMPOSE["services"].values() for port in service["ports"]]
+    assert ports
+    assert [] == [port for port in ports if not port.startswith("127.0.0.1:")]
+
+
+def test_the_containers_policy_loads(monkeypatch: pytest.MonkeyPatch):
+    """The mounted policy file is valid, and wants a key from every client."""
+    config = load(FOLDER / "shunt.yaml", {"SHUNT_API_KEY": "a-key-of-the-test"})
+    assert [key.value for key in config.server.keys] == ["a-key-of-the-test"]
+
+
+def test_prometheus_reads_the_same_rules_and_finds_the_router():
+    """The container's configuration differs from the machine's in the two addresses alone."""
+    own = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
+    other = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    assert own["scrape_configs"][0]["static_configs"][0]["targets"] == ["shunt:8080"]
+    other["rule_files"], other["scrape_configs"] = own["rule_files"], own["scrape_configs"]
+    assert own == other
+
+
+def test_grafana_finds_dashboards_and_data():
+    """The provisioned folder is the mounted one, and the home dashboard is in it."""
+    mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in COMPOSE["services"]["grafana"]["volumes"]}
+    provider = yaml.safe_load((DEPLOY / "grafana" / "provisioning" / "dashboards" / "shunt.yml").read_text("utf-8"))
+    folder = provider["providers"][0]["options"]["path"]
+    home = COMPOSE["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (FOLDER / mounted[folder] / home.removeprefix(f"{folder}/")).is_file()
+
+
+def test_the_machines_configuration_is_the_one_that_make_observe_uses():
+    """`make observe` names a file that is there, and the program that reads it."""
+    recipe = (DEPLOY.parent / "Makefile").read_text(encoding="utf-8")
+    assert "prometheus --config.file=deploy/prometheus/prometheus.yml" in recipe
+    program("prometheus")
