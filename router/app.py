@@ -20,6 +20,7 @@ from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound,
 from router.gate.auth import Auth
 from router.gate.boundary import Boundary
 from router.gate.inflight import Inflight
+from router.gate.quota import Quota
 from router.gate.refusal import refusal
 from router.generations import Generations, Pinned
 from router.keys.ring import Ring
@@ -108,7 +109,7 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    gated = Auth(Inflight(Pinned(app, generations), most=config.server.max_inflight), ring=ring)
+    gated = Auth(Inflight(Pinned(Quota(app), generations), most=config.server.max_inflight), ring=ring)
     return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
 
 

@@ -1,6 +1,6 @@
 """The configuration as the rest of the program sees it: frozen, complete, made once by `policy.load`.
 
-Only data lives here; of ours it imports the vocabulary of conditions alone. Durations are seconds, sizes bytes, prices USD per token.
+Only data lives here; of ours it imports conditions and limits alone. Durations are seconds, sizes bytes, prices USD per token.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from router.condition import Condition
+from router.limit import Limit
 
 BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
 SessionMode: TypeAlias = Literal["rise_only", "pin", "free"]
@@ -56,11 +57,19 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """USD per token by kind; None is unknown and never counted as zero."""
+    """USD per token by kind; None is unknown and never counted as zero.
+
+    A kind without a price of its own costs what the prompt's or the answer's other tokens cost.
+    """
 
     input_usd: float | None = None
     output_usd: float | None = None
     cached_usd: float | None = None
+    cache_write_usd: float | None = None
+    reasoning_usd: float | None = None
+    audio_input_usd: float | None = None
+    audio_output_usd: float | None = None
+    image_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +293,7 @@ class Config:
     default_policy: str
     guards: tuple[Guard, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
     server: ServerConfig = ServerConfig()
     state_dir: Path = Path()

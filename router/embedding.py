@@ -10,14 +10,18 @@ from router.chat import EmbeddingRequest, Usage
 from router.config import ModelConfig
 from router.errors import BadRequest, UpstreamTimeout
 from router.exchange import Accounted
+from router.limits.ticket import Ticket
 from router.policy.client import client_of
 from router.policy.decision import Facts
+from router.policy.entitlement import seen_by
 from router.policy.routes import resolve_model
 from router.policy.words import Words
 from router.runtime import Runtime, Verdict
 
 
-def decide_embedding(runtime: Runtime, request: EmbeddingRequest, headers: Mapping[str, str]) -> Verdict:
+def decide_embedding(
+    runtime: Runtime, request: EmbeddingRequest, headers: Mapping[str, str], ticket: Ticket
+) -> Verdict:
     """The model that was asked for by name, if it embeds and the guards allow it.
 
     Vectors of two models cannot be compared, so no policy chooses one and none takes over from another.
@@ -41,9 +45,10 @@ def decide_embedding(runtime: Runtime, request: EmbeddingRequest, headers: Mappi
         words=_words(request),
         at=time.time(),
     )
+    facts = seen_by(runtime.config, ticket, facts)
     decision = policy.decide(runtime.config, request.model, facts, None, runtime.states())
     runtime.metrics.decided(decision, time.perf_counter() - started)
-    return Verdict(decision, facts, "")
+    return Verdict(decision, facts, "", ticket=ticket)
 
 
 def _words(request: EmbeddingRequest) -> Words | None:

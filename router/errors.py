@@ -8,6 +8,7 @@
       Unauthorized            401  authentication_error
       Forbidden               403  permission_error
         GuardRefused          403  code guard_refused
+        NotForThisKey         403  code model_not_allowed
       NotFound                404  code not_found
         ModelNotFound         404  code model_not_found
       MethodNotAllowed        405  code method_not_allowed
@@ -15,6 +16,8 @@
       UnsupportedMediaType    415  code unsupported_media_type
       HeadersTooLarge         431  code headers_too_large
       Overloaded              429  code overloaded, carries retry_after_s
+      RateLimited             429  code rate_limit_exceeded, carries retry_after_s: the caller's own limit
+      QuotaExceeded           429  code insufficient_quota, carries retry_after_s: the caller's money
       InternalError           500  code internal_error
       NoTargetAvailable       503  code no_target_available
       UpstreamError           502  code upstream_error
@@ -94,6 +97,12 @@ class Forbidden(RouterError):
     code = "forbidden"
 
 
+class NotForThisKey(Forbidden):
+    """The caller's key may not ask for this model or policy, or have any that could answer."""
+
+    code = "model_not_allowed"
+
+
 class GuardRefused(Forbidden):
     """A guard of the policy left no target; the message names the guard."""
 
@@ -152,6 +161,22 @@ class Overloaded(RouterError):
     status = 429
     type = "rate_limit_error"
     code = "overloaded"
+
+
+class RateLimited(RouterError):
+    """The caller has used up its requests or tokens of this minute, or its places."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class QuotaExceeded(RouterError):
+    """The caller's budget does not reach; waiting helps only once the day or the month is over."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
 
 
 class InternalError(RouterError):

@@ -91,6 +91,8 @@ class Accounted:
         """Write the record; only the first call counts. Costs reach the headers if they are still open."""
         if self.record is None:
             self.record = self._make_record(outcome, status)
+            if self.verdict.ticket is not None:
+                self.verdict.ticket.settle(self.record.cost_usd, self.record.all_tokens)
             self._runtime.ledger.record(self.record)
             self._runtime.metrics.finished(self.record, self.trace)
             log.answered(self.record)
@@ -104,6 +106,7 @@ class Accounted:
     def _make_record(self, outcome: Outcome, status: int) -> UsageRecord:
         decision, request, usage = self.verdict.decision, self._asked, self.usage
         prices, baseline = self._runtime.prices, self.baseline
+        caller = self.verdict.facts.caller
         escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
         return UsageRecord(
             request_id=request.request_id,
@@ -134,6 +137,9 @@ class Accounted:
             escalation_prompt_tokens=given_up.prompt_tokens,
             escalation_completion_tokens=given_up.completion_tokens,
             escalation_usd=given_up_usd if escalation else None,
+            key=caller.key,
+            tags=tuple(sorted(caller.tags)),
+            price_map=prices.version,
         )
 
     @property

@@ -42,6 +42,7 @@ class Generations:
         await _settled(fresh)
         former, self.current = self.current, runtime
         runtime.metrics.adopt(runtime.config)
+        runtime.quotas.adopt(runtime.config.limits)
         runtime.metrics.reloaded("ok")
         self.status = PolicyStatus(time.time())
         task = asyncio.ensure_future(self._retire(former, former.beside(runtime)))

@@ -12,16 +12,21 @@ from router import policy
 from router.backends.base import Backend
 from router.backends.local import LocalBackend
 from router.backends.registry import build
+from router.carrying import Carrying
 from router.chat import ChatRequest
 from router.config import Config
 from router.conversation import conversation_of
 from router.dispatch.fleet import Fleet
 from router.engine.budget import Budget
 from router.errors import RouterError
+from router.keys.ring import Ring
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
+from router.limits.quotas import Quotas
+from router.limits.ticket import Ticket
 from router.policy.artifact import load_classifier, usual_scores
 from router.policy.decision import Decision, Facts, Load
+from router.policy.entitlement import seen_by
 from router.policy.facts import facts_of, needs_count
 from router.sessions import Sessions
 from router.telemetry import log
@@ -34,11 +39,13 @@ logger = logging.getLogger("shunt.runtime")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision with what it was made from; `text` is what the classifier read."""
+    """A decision with what it was made from; `text` is what the classifier read, `judgement` what it said."""
 
     decision: Decision
     facts: Facts
     text: str
+    judgement: Judgement | None = None
+    ticket: Ticket | None = None
 
 
 class Runtime:
@@ -62,6 +69,8 @@ class Runtime:
         self.prices = Prices.load(config)
         self.ledger: Ledger = before.ledger if before else Ledger(config)
         self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
+        self.quotas: Quotas = before.quotas if before else Quotas(config.limits)
+        self.carrying: Carrying = before.carrying if before else Carrying(config.state_dir, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
         self.is_draining = False
 
@@ -79,12 +88,18 @@ class Runtime:
     async def start(self) -> None:
         """Start the ledger and every target; a target that is not ready yet does not hold the others up."""
         self.ledger.start()
+        await self.carrying.start(wait=self._has_budgets())
         await asyncio.gather(*(target.start() for target in self.targets.values()))
 
     async def close(self) -> None:
         """Stop the targets, then write down what is left."""
+        await self.carrying.close()
         await asyncio.gather(*(target.close() for target in self.targets.values()))
         self.ledger.close()
+
+    def _has_budgets(self) -> bool:
+        limits = (*self.config.limits, *Ring.of(self.config).limits())
+        return any(limit.is_of_money for limit in limits)
 
     async def settled(self) -> None:
         """Return once no target is loading any more."""
@@ -95,15 +110,18 @@ class Runtime:
         """Status of each target by name."""
         return {name: target.state().status for name, target in self.targets.items()}
 
-    async def decide(self, request: ChatRequest, headers: Mapping[str, str]) -> Verdict:
-        """Decide where `request` goes, without executing it.
+    async def decide(self, request: ChatRequest, headers: Mapping[str, str], ticket: Ticket | None = None) -> Verdict:
+        """Decide where `request` goes, without executing it; `ticket` says who asks, None is anybody.
 
         Raises:
+            NotForThisKey: the caller may not ask for it.
             RouterError: no target may or can take it; the error says why.
         """
         started = time.perf_counter()
         facts = (await self._facts(request, headers)).under(self._load(), time.time())
         facts = replace(facts, prices=self.prices.by_target)
+        if ticket is not None:
+            facts = seen_by(self.config, ticket, facts)
         conversation = conversation_of(self.config, request, facts, self.sessions, lambda turn: self._judge(turn)[1])
         text, judgement = self._judge(request)
         if conversation is not None:
@@ -112,7 +130,7 @@ class Runtime:
         self.metrics.decided(decision, time.perf_counter() - started)
         if conversation is not None:
             conversation.moved(decision, self.sessions)
-        return Verdict(decision, facts, text)
+        return Verdict(decision, facts, text, judgement)
 
     def _load(self) -> Load:
         queues = {
@@ -154,3 +172,4 @@ class Runtime:
                 self.metrics.observe_engine(name, target.stats())
         self.metrics.observe_breakers(self.fleet.health.open_breakers())
         self.metrics.observe_ledger(self.ledger.tally)
+        self.metrics.observe_budgets(self.quotas.used_ratio())

@@ -2,20 +2,14 @@
 
 import asyncio
 import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import uvicorn
 
-from router import policy
-from router.app import build
-from router.generations import Generations
 from tests.e2e.samples import metric
 from tests.fakes import faults
 from tests.fakes.large import LargeServer
+from tests.fakes.served import served, until
 from tests.fakes.shunt import ShuntServer
 
 RELOADS = 100
@@ -43,33 +37,6 @@ def write(path: Path, url: str, number: int) -> None:
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)
-
-
-async def until(holds: Callable[[], bool | Awaitable[bool]], within_s: float = 30.0) -> None:
-    async with asyncio.timeout(within_s):
-        while True:
-            found = holds()
-            if found if isinstance(found, bool) else await found:
-                return
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def served(path: Path) -> AsyncIterator[tuple[str, Generations]]:
-    """The application on a real socket in this process, so that what it leaves behind can be counted."""
-    app = build(policy.load(path, {}))
-    inner = app
-    while not hasattr(inner, "state"):
-        inner = inner.app
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_config=None, ws="none", http="httptools"))
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        await until(lambda: server.started)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", inner.state.generations
-        finally:
-            server.should_exit = True
-            await task
 
 
 def descriptors() -> int:
@@ -119,7 +86,9 @@ async def test_row_45_a_hundred_reloads_under_load(tmp_path: Path):
             assert RELOADS + 1 == metric(text.decode(), "shunt_policy_reloads_total", outcome="ok")
             # Connections by design: four of the clients and four to each of two targets, with both ends in this process.
             assert descriptors() - open_files <= 24
-            assert (tasks, processes) == (len(asyncio.all_tasks()) - _connection_tasks(), children())
+            # At first the ledger may still be read for the budgets.
+            assert len(asyncio.all_tasks()) - _connection_tasks() <= tasks
+            assert processes == children()
     assert {200} == {status for status, _, _ in answers}
     assert len({rule for _, rule, _ in answers}) > RELOADS / 4
     for _, rule, model in answers:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from router.admission import admitted
 from router.api.body import read_json
 from router.api.parse import parse_chat
 from router.api.presence import while_present
@@ -19,6 +20,7 @@ from router.errors import ClientGone, StreamInterrupted
 from router.exchange import Exchange
 from router.generations import runtime_of
 from router.ledger.record import UsageRecord
+from router.limits.ticket import Ticket
 from router.runtime import Runtime
 
 STREAM_HEADERS = [
@@ -36,8 +38,11 @@ async def chat_completions(request: Request) -> Response:
     """
     runtime = runtime_of(request)
     chat = await read_chat(request, runtime)
-    verdict = await runtime.decide(chat, dict(request.headers))
     state = request.scope["state"]
+    ticket: Ticket = state["ticket"]
+    chat = ticket.fitted(chat)
+    verdict = admitted(runtime, chat, await runtime.decide(chat, dict(request.headers), ticket), ticket)
+    state["answer_headers"].update(ticket.headers())
     state["is_accepted"] = True
     return ChatAnswer(Exchange(runtime, chat, verdict, state["answer_headers"]))
 

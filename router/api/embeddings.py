@@ -52,7 +52,7 @@ async def create_embeddings(request: Request) -> Response:
     if ignored:
         state["answer_headers"]["x-shunt-ignored"] = ignored
     asked = EmbeddingRequest(body.model, _inputs(body), body.dimensions, state["request_id"])
-    verdict = decide_embedding(runtime, asked, dict(request.headers))
+    verdict = decide_embedding(runtime, asked, dict(request.headers), state["ticket"])
     state["is_accepted"] = True
     exchange = EmbeddingExchange(runtime, asked, verdict, state["answer_headers"])
     return EmbeddingAnswer(exchange, is_base64=body.encoding_format == "base64")

@@ -6,13 +6,14 @@ from starlette.responses import JSONResponse
 from router import policy
 from router.config import Config, Policy
 from router.generations import runtime_of
+from router.policy.entitlement import may_ask
 from router.runtime import Runtime
 
 
 async def list_models(request: Request) -> JSONResponse:
-    """Policies first, then models, models under their adapters, then aliases without a wildcard."""
-    runtime = runtime_of(request)
-    names = _names(runtime.config)
+    """What the caller may ask for: policies first, then models, models under their adapters, aliases without a wildcard."""
+    runtime, caller = runtime_of(request), request.scope["state"]["ticket"].caller
+    names = [name for name in _names(runtime.config) if may_ask(runtime.config, name, caller)]
     return JSONResponse({"object": "list", "data": [_entry(runtime, name) for name in names]})
 
 

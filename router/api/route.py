@@ -18,5 +18,5 @@ async def route(request: Request) -> JSONResponse:
     """
     runtime = runtime_of(request)
     chat = await read_chat(request, runtime)
-    verdict = await runtime.decide(chat, dict(request.headers))
+    verdict = await runtime.decide(chat, dict(request.headers), request.scope["state"]["ticket"])
     return JSONResponse(asdict(explain(runtime, chat, verdict)))

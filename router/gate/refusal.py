@@ -4,7 +4,7 @@ from math import ceil
 
 from starlette.responses import JSONResponse
 
-from router.errors import RouterError, UpstreamError, envelope
+from router.errors import QuotaExceeded, RouterError, UpstreamError, envelope
 
 MAX_RETRY_AFTER_S = 119  # clients give up on anything of two minutes or more
 
@@ -14,7 +14,7 @@ def refusal(error: RouterError) -> JSONResponse:
     headers: dict[str, str] = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(min(MAX_RETRY_AFTER_S, max(1, ceil(error.retry_after_s))))
-    if isinstance(error, UpstreamError):
-        # Shunt has retried already; an SDK that retries again multiplies the attempts.
+    if isinstance(error, UpstreamError | QuotaExceeded):
+        # Shunt has retried already; an SDK that retries again multiplies the attempts. A budget is not back in seconds.
         headers["x-should-retry"] = "false"
     return JSONResponse(envelope(error), error.status, headers)

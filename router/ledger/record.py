@@ -58,3 +58,9 @@ class UsageRecord:
     image_tokens: int = 0
     energy_j: float | None = None
     energy_kind: EnergyKind | None = None
+
+    @property
+    def all_tokens(self) -> int:
+        """Tokens read and written, those of an answer that was given up too."""
+        given_up = self.escalation_prompt_tokens + self.escalation_completion_tokens
+        return self.prompt_tokens + self.completion_tokens + given_up

@@ -58,7 +58,7 @@ def _entry(place: Place, detail: ErrorDetails) -> Place:
             return place[:4]
         case ("policies", _, "on_failure" | "spill" | "verify" | "session", *_):
             return place[:3]
-        case ("policies" | "models" | "guards" | "tests" | "aliases", _, *_):
+        case ("policies" | "models" | "guards" | "budgets" | "tests" | "aliases", _, *_):
             return place[:2]
         case ("version" | "server" | "state_dir" | "cache_dir" as key, *_):
             return (key,)

@@ -19,6 +19,7 @@ from router.config import (
     Spill,
     Verify,
 )
+from router.limit import Limit
 from router.policy.calibrated import Calibrations
 from router.policy.clock import moment
 from router.policy.conditions import compiled, lowered, score_range
@@ -35,6 +36,7 @@ from router.policy.schema import (
     TestEntry,
     VerifyEntry,
 )
+from router.policy.schema_budgets import BudgetEntry, BudgetMatch
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
@@ -64,6 +66,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         default_policy=default,
         guards=tuple(guard_of(entry) for entry in file.guards),
         aliases=dict(file.aliases),
+        limits=tuple(limit_of(entry) for entry in file.budgets),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
         server=parts.server,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
@@ -162,6 +165,12 @@ def guard_of(entry: GuardEntry) -> Guard:
         allow_zone=None if entry.allow_zone is None else frozenset(entry.allow_zone),
         require=frozenset(entry.require or ()),
     )
+
+
+def limit_of(entry: BudgetEntry) -> Limit:
+    """One budget."""
+    whose = entry.match or BudgetMatch.model_construct()
+    return Limit(key=whose.key, tag=whose.key_tag, **entry.model_dump(exclude={"match"}))
 
 
 def _test(entry: TestEntry, line: int) -> PolicyTest:

@@ -21,6 +21,14 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """Why the caller may not have a target: the key or budget that says so, and words for a person."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a request without reading its meaning.
 
@@ -29,7 +37,8 @@ class Facts:
     context of the targets that know their own. `headers` has lower-case names. `model` is the name that the client asked
     for. `words` is what it says, `at` when it came (Unix seconds): None is unknown. `budget_used_pct` is how much of the
     caller's budget is used, None where there is no budget. `prices` are those that the ledger counts with. `past` is the
-    target that the conversation is at, None for a new one.
+    target that the conversation is at, None for a new one. `barred` are targets that the
+    caller may not have.
     """
 
     headers: Mapping[str, str]
@@ -50,6 +59,7 @@ class Facts:
     max_tokens: int | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
     past: str | None = None
+    barred: Mapping[str, Bar] = field(default_factory=dict)
 
     def measured(self, exact_tokens: Mapping[str, int], windows: Mapping[str, int]) -> "Facts":
         """The same facts with what some targets counted and know themselves."""

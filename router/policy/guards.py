@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from router.config import Config, Guard, ModelConfig
-from router.errors import BadRequest, ContextLengthExceeded, GuardRefused, RouterError
+from router.errors import BadRequest, ContextLengthExceeded, GuardRefused, NotForThisKey, RouterError
 from router.policy.decision import Facts
 from router.policy.evidence import Evidence
 from router.policy.optout import MAX_USD, NO_LIMITS, ZONE, Limits, too_dear
@@ -21,7 +21,7 @@ class Veto:
 
     target: str
     guard: str
-    kind: Literal["zone", "needs", "context", "price"]
+    kind: Literal["caller", "zone", "needs", "context", "price"]
     why: str
     lacks: str = ""
 
@@ -48,6 +48,8 @@ def refusal(found: Mapping[str, Veto], facts: Facts) -> RouterError:
     """
     by_kind = {veto.kind: veto for veto in reversed(list(found.values()))}
     reasons = "; ".join(f"{veto.target}: {veto.why}" for veto in found.values())
+    if "caller" in by_kind:
+        return NotForThisKey(f"The key may not have any model that could answer ({reasons}).")
     if "context" in by_kind:
         message = f"The prompt (about {facts.prompt_tokens} tokens) is over the maximum context length ({reasons})."
         return ContextLengthExceeded(message, param="messages")
@@ -60,7 +62,10 @@ def refusal(found: Mapping[str, Veto], facts: Facts) -> RouterError:
 
 
 def _own_veto(config: Config, model: ModelConfig, facts: Facts, limits: Limits) -> Veto | None:
-    """What the request itself says against a target."""
+    """What the caller's key or budget, or the request itself, says against a target."""
+    bar = facts.barred.get(model.name)
+    if bar is not None:
+        return Veto(model.name, bar.by, "caller", bar.why)
     if limits.zone is not None and model.zone != limits.zone:
         return Veto(model.name, ZONE, "zone", f"is in zone {model.zone}")
     why = None if limits.max_usd is None else too_dear(config, model, facts, limits.max_usd)

@@ -79,6 +79,7 @@ def check_names(bench: Bench) -> None:
     for index, name in enumerate(file.tiers):
         bench.target(name, ("tiers", index))
     bench.unique((guard.id for guard in file.guards), "guard id", ("guards",))
+    bench.unique((budget.id for budget in file.budgets), "budget id", ("budgets",))
     for index, guard in enumerate(file.guards):
         _check_guard(bench, guard, ("guards", index))
     _check_aliases(bench)

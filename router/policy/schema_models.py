@@ -6,6 +6,7 @@ from pydantic import Field
 
 from router.config import KvType, LoadTime
 from router.policy.schema import GuardEntry, PolicyEntry, ServerEntry, TestEntry
+from router.policy.schema_budgets import BudgetEntry
 from router.policy.schema_parts import (
     Ability,
     AliasName,
@@ -178,6 +179,8 @@ class PolicyFile(Strict):
     """Hard constraints, in order."""
     policies: Annotated[dict[Id, PolicyEntry], Field(min_length=1)]
     """Ways to choose. `auto`, otherwise the first one, is the default."""
+    budgets: list[BudgetEntry] = Field(default=[])
+    """What callers may use."""
     tests: list[TestEntry] = Field(default=[])
     """Examples that `shunt policy test` runs."""
     server: ServerEntry = ServerEntry()

@@ -17,7 +17,7 @@ from router.policy.schema_models import PolicyFile
 # Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
 PLANNED = frozenset(
     {
-        "budgets", "cache", "shadow", "similar_to",
+        "cache", "shadow", "similar_to",
     }
 )  # fmt: skip
 

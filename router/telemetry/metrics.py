@@ -26,6 +26,7 @@ from router.ledger.tally import Tally
 from router.policy.decision import Decision
 from router.policy.routes import DIRECT
 from router.telemetry import labels
+from router.telemetry.budgets import Budgets
 from router.telemetry.declared import Declared
 from router.telemetry.family import Family
 
@@ -55,8 +56,9 @@ class Metrics:
         self.adopt(config)
         self._engines = Engines()
         self._books = Books()
+        self._budgets = Budgets()
         self._drift = DriftGauge(usual_scores)
-        for collector in (self._declared, self._engines, self._books, self._drift):
+        for collector in (self._declared, self._engines, self._books, self._budgets, self._drift):
             self.registry.register(collector)
         ProcessCollector(registry=self.registry)
         Info("shunt_build", "The version that runs.", registry=self.registry).info({"version": __version__})
@@ -270,6 +272,10 @@ class Metrics:
         """Which breakers are not closed now."""
         for target, is_open in open_breakers.items():
             self._breaker_open(target).set(is_open)
+
+    def observe_budgets(self, used: Mapping[str, float]) -> None:
+        """How much of each budget is used now, 1 being all of it."""
+        self._budgets.used = used
 
     def observe_ledger(self, tally: Tally) -> None:
         """What has become of the usage records up to now."""

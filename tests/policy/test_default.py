@@ -49,7 +49,7 @@ def test_a_wrong_file_ends_with_status_2(tmp_path: Path):
     text = (
         DEFAULT_FILE.read_text()
         .replace("target: large}", "target: larg}")
-        .replace("policies:", "budgets: []\npolicies:")
+        .replace("policies:", "budgets: [{id: b}]\npolicies:")
     )
     (tmp_path / "shunt.yaml").write_text(text)
     done = run(tmp_path, "policy", "check")

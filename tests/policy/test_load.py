@@ -177,7 +177,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         guards:
           - {id: g, when: {heder: {x: y}}, require: [context]}
           - {id: h, when: always, allow_zone: [moon], require: [contxt]}
-        budgets: []
+        budgets: [{id: b}]
         policies:
           auto:
             cache: {}
@@ -198,7 +198,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         "7: unknown model 'larg' (did you mean 'large'?)",
         "9: unknown key 'heder' (did you mean 'header'?)",
         "10: unknown require 'contxt' (did you mean 'context'?)",
-        f"11: 'budgets' {planned}",
+        "11: 'budgets': the budget bounds nothing: give it usd_per_day, requests_per_minute or another bound",
         f"14: 'cache' {planned}",
         "16: unknown task 'sentimnt' (did you mean 'sentiment'?)",
         "17: unknown model 'smal' (did you mean 'small'?)",
@@ -273,7 +273,6 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("policies:", "budgets: [1]\npolicies:"),
         ("    select:", "    cache: {ttl: 10m}\n    select:"),
         ("    select:", "    shadow: {sample: 1}\n    select:"),
         ("{id: learned,", "{id: learned, when: {similar_to: refunds},"),

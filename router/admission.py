@@ -1,0 +1,110 @@
+"""Lets a decided request go on: its worst case is reserved first, or it is decided again for what the money reaches."""
+
+import math
+from dataclasses import replace
+
+from router import policy
+from router.chat import ChatRequest
+from router.config import Price
+from router.errors import RouterError
+from router.limits.meter import Meter
+from router.limits.ticket import ANSWER_TOKENS, Ticket
+from router.policy.decision import Bar, Facts
+from router.policy.facts import BYTES_PER_TOKEN
+from router.policy.overriding import extra_tokens, overridden
+from router.runtime import Runtime, Verdict
+
+MEDIA_TOKENS = 4096
+"""What an image, a sound or a file is reckoned to take, each."""
+
+
+def admitted(runtime: Runtime, request: ChatRequest, verdict: Verdict, ticket: Ticket) -> Verdict:
+    """The verdict that the limits allow, with the ticket that holds its worst case. Nothing here waits.
+
+    Raises:
+        QuotaExceeded: the money does not reach, and nothing that it reaches for may answer.
+        RateLimited: too many tokens for this minute.
+    """
+    if ticket.is_bounded:
+        usd = worst_usd(runtime, request, verdict)
+        short = ticket.short_of(usd)
+        if short:
+            verdict, usd = _affordable(runtime, request, verdict, ticket, short)
+        ticket.hold(usd, _tokens(request, verdict))
+    return replace(verdict, ticket=ticket)
+
+
+def worst_usd(runtime: Runtime, request: ChatRequest, verdict: Verdict) -> float:
+    """What the request may cost at most, in USD, whichever target answers; infinite where a price is unknown."""
+    decision = verdict.decision
+    sent = overridden(request, decision.overrides)
+    costs = {
+        name: _worst(runtime.prices.of(name), sent, _prompt_tokens(name, sent, verdict), verdict.facts)
+        for name in decision.hops
+    }
+    # An answer in doubt that is given up is paid for as well.
+    given_up = costs[decision.target] if decision.verification is not None else 0.0
+    return max(costs.values()) + given_up
+
+
+def _affordable(
+    runtime: Runtime, request: ChatRequest, verdict: Verdict, ticket: Ticket, short: list[Meter]
+) -> tuple[Verdict, float]:
+    """The request decided again without what the money does not reach for, and its worst case."""
+    usd, modes = worst_usd(runtime, request, verdict), {meter.limit.on_exceed for meter in short}
+    error, by = ticket.exceeded(usd), f"budget.{short[0].limit.id}"
+    if "reject" in modes:
+        raise error
+    barred = dict(verdict.facts.barred)
+    for name, model in runtime.config.models.items():
+        alone = replace(verdict, decision=replace(verdict.decision, targets=(name,), verification=None))
+        if "local_only" in modes and model.backend != "llama.cpp":
+            barred.setdefault(name, Bar(by, "the budget is used up"))
+        elif ticket.short_of(worst_usd(runtime, request, alone)):
+            barred.setdefault(name, Bar(by, "the budget does not reach for it"))
+    facts = replace(verdict.facts, barred=barred)
+    try:
+        decision = policy.decide(runtime.config, request.model, facts, verdict.judgement, runtime.fleet.states())
+    except RouterError:
+        raise error from None
+    again = replace(verdict, decision=decision, facts=facts)
+    return again, worst_usd(runtime, request, again)
+
+
+def _worst(price: Price, request: ChatRequest, prompt_tokens: int, facts: Facts) -> float:
+    read = [price.input_usd, price.cached_usd, price.cache_write_usd]
+    written = [price.output_usd, price.reasoning_usd]
+    if "audio" in facts.modalities:
+        read.append(price.audio_input_usd)
+        written.append(price.audio_output_usd)
+    if "image" in facts.modalities:
+        read.append(price.image_usd)
+    if price.input_usd is None or price.output_usd is None:
+        return math.inf
+    dearest_read, dearest_written = (max(one for one in kinds if one is not None) for kinds in (read, written))
+    return prompt_tokens * dearest_read + _answer_tokens(request) * dearest_written
+
+
+def _prompt_tokens(target: str, request: ChatRequest, verdict: Verdict) -> int:
+    """No fewer than it can be: a token has at least one byte."""
+    facts, extra = verdict.facts, extra_tokens(verdict.decision.overrides)
+    estimate = facts.exact_tokens.get(target, facts.prompt_tokens * BYTES_PER_TOKEN)
+    schema = request.params.get("response_format")
+    return estimate + extra * BYTES_PER_TOKEN + _media(request) * MEDIA_TOKENS + len(repr(schema or ""))
+
+
+def _answer_tokens(request: ChatRequest) -> int:
+    choices = request.params.get("n")
+    return (request.max_tokens or ANSWER_TOKENS) * (choices if isinstance(choices, int) else 1)
+
+
+def _tokens(request: ChatRequest, verdict: Verdict) -> int:
+    """What the request is reckoned to take of a minute's tokens."""
+    sent = overridden(request, verdict.decision.overrides)
+    return verdict.facts.prompt_tokens + _media(sent) * MEDIA_TOKENS + _answer_tokens(sent)
+
+
+def _media(request: ChatRequest) -> int:
+    contents = (message.get("content") for message in request.messages)
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    return sum(1 for part in parts if isinstance(part, dict) and part.get("type") != "text")

@@ -1,0 +1,27 @@
+"""A token bucket: so many in a minute, a minute's worth at once, refilled evenly."""
+
+MINUTE_S = 60.0
+
+
+class Bucket:
+    """Holds up to `per_minute` and is full at first; it may owe what turned out to be more than was taken."""
+
+    def __init__(self, per_minute: float, now: float) -> None:
+        self.per_minute = per_minute
+        self.most = max(1.0, per_minute)
+        self._level = self.most
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """What is in it at `now` (seconds of a clock that never goes back)."""
+        self._level = min(self.most, self._level + max(0.0, now - self._at) * self.per_minute / MINUTE_S)
+        self._at = max(now, self._at)
+        return self._level
+
+    def take(self, amount: float, now: float) -> None:
+        """Take `amount`, whether it is there or not; a negative one is given back."""
+        self._level = min(self.most, self.level(now) - amount)
+
+    def wait_s(self, amount: float, now: float) -> float:
+        """How long until `amount` is there, in seconds."""
+        return max(0.0, amount - self.level(now)) * MINUTE_S / self.per_minute

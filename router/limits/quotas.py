@@ -1,0 +1,92 @@
+"""All limits of the process, and the ticket that each request is given against them."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from router.caller import ANYONE, Caller
+from router.limit import Limit
+from router.limits.meter import Meter, Moment
+from router.limits.ticket import Ticket
+from router.limits.till import Till, units
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the ledger says was spent before this process began, by one key with its tags: today and this month."""
+
+    key: str | None
+    tags: tuple[str, ...]
+    day_usd: float
+    month_usd: float
+
+
+def moment() -> Moment:
+    """Now."""
+    return Moment(time.time(), time.monotonic())
+
+
+class Quotas:
+    """Meters by the name of their limit, tills by whose money it is. One event loop uses it, and nothing here waits."""
+
+    def __init__(self, limits: Iterable[Limit] = (), clock: Callable[[], Moment] = moment) -> None:
+        self._clock = clock
+        self._limits: tuple[Limit, ...] = ()
+        self._meters: dict[tuple[str, str], Meter] = {}
+        self._tills: dict[tuple[str, str], Till] = {}
+        self.adopt(limits)
+
+    def adopt(self, limits: Iterable[Limit]) -> None:
+        """From now on these limits of the policy file hold; what was counted under the same name stays."""
+        self._limits = tuple(limits)
+
+    def ticket(self, caller: Caller = ANYONE, own: Limit | None = None) -> Ticket:
+        """The ticket of one more request, not let in yet; `own` is the limit of its key alone."""
+        now = self._clock()
+        meters = [self._meter(kind, limit, now) for kind, limit in self._applying(caller, own)]
+        return Ticket(caller, meters, [self._till(name, now) for name in _whose(caller)], self._clock)
+
+    def carry(self, spent: Sequence[Spent]) -> None:
+        """Count what was spent before this process began."""
+        now = self._clock()
+        for one in spent:
+            for name in _whose(Caller(key=one.key, tags=frozenset(one.tags))):
+                till = self._till(name, now)
+                till.day(now.wall).spent += units(one.day_usd)
+                till.month(now.wall).spent += units(one.month_usd)
+
+    def used_ratio(self) -> Mapping[str, float]:
+        """How much of each budget of the policy file is used, from 0 to 1 and above."""
+        now = self._clock()
+        return {
+            limit.id: self._meter("file", limit, now).used_pct(now) / 100 for limit in self._limits if limit.is_of_money
+        }
+
+    def _applying(self, caller: Caller, own: Limit | None) -> Iterator[tuple[str, Limit]]:
+        if own is not None:
+            yield "key", own
+        for limit in self._limits:
+            if limit.key in {None, caller.key} and (limit.tag is None or limit.tag in caller.tags):
+                yield "file", limit
+
+    def _meter(self, kind: str, limit: Limit, now: Moment) -> Meter:
+        known = self._meters.get((kind, limit.id))
+        meter = Meter(limit, self._till(_till_of(limit), now), now) if known is None else known.renewed(limit, now)
+        self._meters[kind, limit.id] = meter
+        return meter
+
+    def _till(self, name: tuple[str, str], now: Moment) -> Till:
+        return self._tills.setdefault(name, Till(now.wall))
+
+
+def _whose(caller: Caller) -> Iterator[tuple[str, str]]:
+    yield "all", ""
+    if caller.key is not None:
+        yield "key", caller.key
+    yield from (("tag", tag) for tag in caller.tags)
+
+
+def _till_of(limit: Limit) -> tuple[str, str]:
+    if limit.key is not None:
+        return "key", limit.key
+    return ("all", "") if limit.tag is None else ("tag", limit.tag)

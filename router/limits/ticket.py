@@ -1,0 +1,160 @@
+"""One request's share of the limits: what it holds while it is under way, and what it turned out to use."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from router.caller import Caller
+from router.chat import ChatRequest
+from router.errors import QuotaExceeded
+from router.limits.meter import Meter, Moment
+from router.limits.till import Account, Till, units, units_up
+
+ANSWER_TOKENS = 4096
+"""The longest answer where a limit has to know it and neither the client nor the limit says it."""
+
+MINUTE_S = 60.0
+
+
+class Ticket:
+    """Made when a request comes and closed when it is over; closing releases whatever was not settled."""
+
+    def __init__(
+        self, caller: Caller, meters: Iterable[Meter], tills: Iterable[Till], clock: Callable[[], Moment]
+    ) -> None:
+        self.caller = caller
+        self._meters = tuple(meters)
+        self._tills = tuple(tills)
+        self._clock = clock
+        self._accounts: tuple[Account, ...] = ()
+        self._held = 0
+        self._tokens = 0
+        self._is_settled = False
+        self._is_in = False
+
+    def enter(self) -> None:
+        """Let the request in.
+
+        Raises:
+            RateLimited: too many at one time, or in the last minute.
+        """
+        now = self._clock()
+        for meter in self._meters:
+            meter.check_request(now)
+        self._is_in = True
+        for meter in self._meters:
+            meter.live += 1
+            if meter.requests is not None:
+                meter.requests.take(1, now.steady)
+
+    @property
+    def is_bounded(self) -> bool:
+        """True when any limit applies."""
+        return bool(self._meters)
+
+    @property
+    def is_of_money(self) -> bool:
+        """True when what the request costs counts against a limit."""
+        return any(meter.limit.is_of_money for meter in self._meters)
+
+    def used_pct(self) -> float | None:
+        """How much of the tightest budget is used, in percent; None without one."""
+        now = self._clock()
+        return max((meter.used_pct(now) for meter in self._meters if meter.limit.is_of_money), default=None)
+
+    def fitted(self, request: ChatRequest) -> ChatRequest:
+        """The request with an answer that is no longer than the limits allow, and no longer than they can reckon with."""
+        most = [limit for meter in self._meters if (limit := _longest(meter, request.max_tokens)) is not None]
+        return replace(request, max_tokens=min(most)) if most and min(most) != request.max_tokens else request
+
+    def short_of(self, usd: float) -> list[Meter]:
+        """The limits whose money does not reach for `usd`, which is infinite where nobody knows."""
+        now = self._clock()
+        return [meter for meter in self._meters if not meter.reaches(usd, now)]
+
+    def exceeded(self, usd: float) -> QuotaExceeded:
+        """The error for a request of `usd` that some limit's money does not reach for."""
+        return self.short_of(usd)[0].exceeded(usd, self._clock())
+
+    def hold(self, usd: float, tokens: int) -> None:
+        """Reserve the worst case. Nothing is awaited in between, so that no other request sees the same money.
+
+        Raises:
+            RateLimited: too many tokens for this minute.
+            QuotaExceeded: the money does not reach.
+        """
+        now = self._clock()
+        if self.short_of(usd):
+            raise self.exceeded(usd)
+        for meter in self._meters:
+            meter.check_tokens(tokens, now)
+        self._accounts = self._current(now)
+        self._held = units_up(usd) if self.is_of_money else 0
+        for account in self._accounts:
+            account.held += self._held
+        self._take(tokens, now)
+
+    def settle(self, usd: float | None, tokens: int) -> None:
+        """Put what was used in the place of what is held, once; of an unknown price what was held counts."""
+        if self._is_settled:
+            return
+        spent, now = self._held if usd is None else units(usd), self._clock()
+        for account in self._release(now):
+            account.spent += spent
+        self._take(tokens, now)
+
+    def close(self) -> None:
+        """Release what was not settled, however the request ended."""
+        if not self._is_settled:
+            self._release(self._clock())
+        if self._is_in:
+            self._is_in = False
+            for meter in self._meters:
+                meter.live -= 1
+
+    def _release(self, now: Moment) -> tuple[Account, ...]:
+        """Hold nothing any more; the accounts that it was held in."""
+        self._is_settled = True
+        for account in self._accounts:
+            account.held -= self._held
+        self._take(-self._tokens, now)
+        return self._accounts or self._current(now)
+
+    def _take(self, tokens: int, now: Moment) -> None:
+        self._tokens = tokens
+        for meter in self._meters:
+            if meter.tokens is not None and tokens:
+                meter.tokens.take(tokens, now.steady)
+
+    def _current(self, now: Moment) -> tuple[Account, ...]:
+        return tuple(account for till in self._tills for account in (till.day(now.wall), till.month(now.wall)))
+
+    def headers(self) -> dict[str, str]:
+        """`x-ratelimit-*` in OpenAI's words: of the limit that leaves least."""
+        now, found = self._clock(), dict[str, str]()
+        for kind in ("requests", "tokens"):
+            buckets = [bucket for meter in self._meters if (bucket := getattr(meter, kind)) is not None]
+            if buckets:
+                least = min(buckets, key=lambda bucket: bucket.level(now.steady))
+                found[f"x-ratelimit-limit-{kind}"] = f"{least.per_minute:.0f}"
+                found[f"x-ratelimit-remaining-{kind}"] = str(max(0, int(least.level(now.steady))))
+                found[f"x-ratelimit-reset-{kind}"] = _span(least.wait_s(least.most, now.steady))
+        return found
+
+
+def _longest(meter: Meter, asked: int | None) -> int | None:
+    """The longest answer that one limit allows; None where it does not matter to it."""
+    limit = meter.limit
+    if asked is not None or not limit.bounds_answers:
+        return limit.max_tokens if asked is None or limit.max_tokens is None else min(asked, limit.max_tokens)
+    # Half of a minute's tokens leaves room for the prompt.
+    half = [max(1, int(limit.tokens_per_minute / 2))] if limit.tokens_per_minute is not None else []
+    return min(limit.max_tokens or ANSWER_TOKENS, *half) if half else limit.max_tokens or ANSWER_TOKENS
+
+
+def _span(seconds: float) -> str:
+    """A span as OpenAI writes it: 250ms, 12s, 6m0s."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), int(MINUTE_S))
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,1 @@
+"""The limits: what is held, settled and released."""
