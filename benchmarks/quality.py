@@ -1,18 +1,17 @@
 """Routing quality: RouteLLM's protocol on public sets, hand-written prompts by language, perturbations, and latency."""
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import quality_noise, quality_tracks
+from benchmarks.classifier import compare
 from classifiers import load
-from classifiers.artifact import PIPELINES, SHIPPED
 from classifiers.evaluation import hand_written_scores
 from classifiers.examples import hand_written, public
 
-ROUNDS = 300
+LATENCY_ROUNDS = 5
 EXAMS = 500
 
 
@@ -44,36 +43,7 @@ def _noise(data: Path) -> dict[str, float]:
 
 
 def _latency(_: Path) -> dict[str, float]:
-    """Microseconds of CPU at the median for a prompt of 100 words, compiled and by the pipelines that it came from."""
-    from classifiers.training import load_pipelines  # noqa: PLC0415 - scikit-learn only where it is needed
-
-    classifier, text = load(), " ".join(["please", "explain", "why", "totals", "differ"] * 20)
-    difficulty, task = load_pipelines(SHIPPED / PIPELINES)
-    return {
-        "compiled_us": _median(lambda: classifier.judge(text)),
-        "scikit_learn_us": _median(lambda: (difficulty.predict([text]), task.predict_proba([text]))),
-        "tfidf_predict_proba_us": _plain(text),
-    }
-
-
-def _plain(text: str) -> float:
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
-
-    examples = hand_written()
-    plain = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
-    plain.fit([example.prompt for example in examples], [example.gain for example in examples])
-    return _median(lambda: plain.predict_proba([text]))
-
-
-def _median(call: Callable[[], object]) -> float:
-    spent = []
-    for _ in range(ROUNDS):
-        start = time.thread_time_ns()
-        call()
-        spent.append(time.thread_time_ns() - start)
-    return sorted(spent)[ROUNDS // 2] / 1e3
+    return dict(compare(load(), LATENCY_ROUNDS)["median_us"])
 
 
 SECTIONS: dict[str, Callable[[Path], object]] = {

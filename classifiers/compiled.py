@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, Hits, hits
-from classifiers.reading import Reading
-from classifiers.shape import FORMS, OPEN, SHAPE, Shape, bend, shape
+from classifiers.reading import Reading, instruction
+from classifiers.shape import FORMS, OPEN, PRIORS, SHAPE, Shape, bounded, origins, shape
 from classifiers.structure import names, structure
+from classifiers.tasks import TASKS
 
 Floats = NDArray[np.float64]
+
+BLOCK = 512
+"""Rows that are multiplied at once: OpenBLAS starts threads for more, which costs more than the product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the heads see of a text."""
+    """Everything the heads see of a text; `asked` are the n-grams of its instruction alone."""
 
     hits: Hits
+    asked: Hits
     shape: Shape
     structure: Floats
 
@@ -84,24 +89,37 @@ class Scorer:
         if tables.scales.shape != (4, len(SHAPE)) or tables.shape.shape != (len(FORMS), 3 * len(SHAPE)):
             raise ValueError("made for other shapes than this version's; train it again")
         self._fold = BITS - (len(tables.task_words).bit_length() - 1)
+        self._origins = origins(tables.scales)
+        self._shape = tables.shape * np.repeat(PRIORS, len(SHAPE))
+        self._bias = tables.bias.tolist()
 
     def evidence(self, reading: Reading) -> Evidence:
         """What the heads see of a reading."""
-        return Evidence(hits(reading), shape(reading), structure(reading, self.matcher))
+        asked = instruction(reading)
+        found = hits(reading)
+        of_asked = found if asked is reading else hits(asked)
+        return Evidence(found, of_asked, shape(reading), structure(asked, self.matcher))
 
     def log_odds(self, evidence: Evidence) -> float:
         """Log-odds that the large model is needed."""
         form = evidence.shape.form
-        words = self.tables.words[form][evidence.hits.buckets] @ evidence.hits.weights
-        asked = float(evidence.structure @ self.tables.structure) if form == OPEN else 0.0
-        built = bend(evidence.shape.numbers, self.tables.scales) @ self.tables.shape[form]
-        return float(words) + asked + float(built) + float(self.tables.bias[form])
+        words = self.tables.words[form].take(evidence.hits.buckets) @ evidence.hits.weights
+        asked = evidence.structure @ self.tables.structure if form == OPEN else 0.0
+        built = bounded(evidence.shape.numbers, *self._origins).ravel() @ self._shape[form]
+        return float(words) + float(asked) + float(built) + float(self._bias[form])
 
     def task_probabilities(self, evidence: Evidence) -> Floats:
         """One probability for each task."""
-        # In single precision throughout: a mixed product would copy the rows first.
-        weights = evidence.hits.weights.astype(np.float32)
-        words = weights @ self.tables.task_words[evidence.hits.buckets >> self._fold]
-        logits = words + evidence.structure @ self.tables.task_structure + self.tables.task_bias
+        logits = (
+            self._task_words(evidence.asked) + evidence.structure @ self.tables.task_structure + self.tables.task_bias
+        )
         odds = np.exp(logits - logits.max())
         return np.asarray(odds / odds.sum(), dtype=np.float64)
+
+    def _task_words(self, found: Hits) -> NDArray[np.float32]:
+        rows, weights = found.buckets >> self._fold, found.weights
+        total = np.zeros(len(TASKS), dtype=np.float32)
+        for start in range(0, len(rows), BLOCK):
+            block = slice(start, start + BLOCK)
+            total += weights[block] @ self.tables.task_words.take(rows[block], axis=0)
+        return total

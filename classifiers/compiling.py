@@ -24,7 +24,7 @@ def compile_pipelines(difficulty: Pipeline, task: Pipeline) -> Tables:
         shape=shape,
         structure=structure,
         bias=forms + difficulty["head"].intercept_,
-        task_words=(task_coef[: len(task_idf)] * task_idf[:, None]).astype(np.float32),
+        task_words=np.ascontiguousarray(task_coef[: len(task_idf)] * task_idf[:, None], dtype=np.float32),
         task_structure=np.ascontiguousarray(task_coef[len(task_idf) :] * task_prior),
         task_bias=task["head"].intercept_[order].astype(np.float64),
     )

@@ -5,10 +5,11 @@ from numpy.typing import NDArray
 
 from classifiers.compiled import Scorer
 from classifiers.judgement import Contribution
-from classifiers.ngrams import BITS, grams
-from classifiers.reading import Reading
+from classifiers.ngrams import grams
+from classifiers.reading import Reading, instruction
 from classifiers.shape import OPEN, SHAPE, Shape, bend, shape
 from classifiers.structure import says, structure
+from classifiers.tokens import Points, bounds
 
 STARTS = ("where every exam question starts", "where every word problem starts", "where every prompt starts")
 WORDS_NAMED = 12
@@ -28,7 +29,7 @@ def _of_numbers(scorer: Scorer, reading: Reading, found: Shape) -> list[Contribu
     values = bend(found.numbers, scorer.tables.scales) * scorer.tables.shape[found.form]
     said = [*(words for _, words in SHAPE)] * 3
     if found.form == OPEN:
-        values = np.concatenate((values, structure(reading, scorer.matcher) * scorer.tables.structure))
+        values = np.concatenate((values, structure(instruction(reading), scorer.matcher) * scorer.tables.structure))
         said += says(scorer.matcher)
     totals: dict[str, float] = {}
     for words, value in zip(said, values.tolist(), strict=True):
@@ -45,11 +46,13 @@ def _size(length: float) -> str:
 
 
 def _of_words(scorer: Scorer, reading: Reading, form: int) -> list[Contribution]:
-    if not len(reading.starts):
-        return []
+    starts, ends, _ = bounds(reading.points)
+    values = _by_word(scorer, reading, form, starts).tolist()
+    if not len(starts):
+        return [Contribution("its marks", value) for value in values if value]
     totals: dict[str, float] = {}
-    for token, value in enumerate(_by_token(scorer, reading, form).tolist()):
-        text = reading.folded[reading.starts[token] : reading.ends[token]]
+    for start, end, value in zip(starts.tolist(), ends.tolist(), values, strict=True):
+        text = reading.folded[start:end]
         totals[text] = totals.get(text, 0.0) + value
     ranked = sorted(totals.items(), key=lambda item: -abs(item[1]))
     named = [Contribution(f'the word "{text}"', value) for text, value in ranked[:WORDS_NAMED]]
@@ -57,14 +60,13 @@ def _of_words(scorer: Scorer, reading: Reading, form: int) -> list[Contribution]
     return [*named, Contribution("the other words", rest)] if ranked[WORDS_NAMED:] else named
 
 
-def _by_token(scorer: Scorer, reading: Reading, form: int) -> NDArray[np.float64]:
-    # A character n-gram belongs to the token in which it starts, a pair to its first token.
-    found = grams(reading, BITS)
-    tokens = np.arange(len(reading.starts))
-    of_characters = np.maximum(np.searchsorted(reading.starts, found.at, side="right") - 1, 0)
-    totals = np.zeros(len(tokens))
-    parts = ((found.words, tokens), (found.pairs, tokens[:-1]), (found.characters, of_characters))
-    for buckets, owners in parts:
+def _by_word(scorer: Scorer, reading: Reading, form: int, starts: Points) -> NDArray[np.float64]:
+    # A run of characters belongs to the word in which it starts or that it follows, a pair to its first word.
+    found = grams(reading)
+    words = np.arange(len(starts))
+    of_runs = np.maximum(np.searchsorted(starts, np.arange(len(found.runs)), side="right") - 1, 0)
+    totals = np.zeros(max(len(words), 1))
+    for buckets, owners in ((found.words, words), (found.pairs, words[:-1]), (found.runs, of_runs)):
         distinct, place, count = np.unique(buckets, return_inverse=True, return_counts=True)
         value = scorer.tables.words[form][distinct].astype(np.float64) / np.sqrt(max(len(distinct), 1)) / count
         np.add.at(totals, owners, value[place])

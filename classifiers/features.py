@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 
 from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, hits
-from classifiers.reading import Reading, read
+from classifiers.reading import Reading, instruction, read
 from classifiers.shape import FORMS, OPEN, bend, shape
 from classifiers.structure import names, structure
 
@@ -52,12 +52,13 @@ class HashedNgrams(_TextStep):
 
     `bits` is at most `BITS`: a smaller table folds neighbouring buckets of the full one. With `priors`, one for each of
     `shape.FORMS`, every form has a table of its own, times its prior: what a word says about an exam question does not
-    carry over to other prompts.
+    carry over to other prompts. With `asked` only the instruction counts, and not what is quoted.
     """
 
-    def __init__(self, bits: int = BITS, priors: tuple[float, ...] | None = None) -> None:
+    def __init__(self, bits: int = BITS, priors: tuple[float, ...] | None = None, *, asked: bool = False) -> None:
         self.bits = bits
         self.priors = priors
+        self.asked = asked
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -82,7 +83,7 @@ class HashedNgrams(_TextStep):
         return sp.csr_matrix((matrix.data, indices, matrix.indptr), shape=(len(X), len(self.priors) << self.bits))
 
     def _matrix(self, readings: Sequence[Reading]) -> sp.csr_matrix:
-        found = [hits(reading) for reading in readings]
+        found = [hits(instruction(reading) if self.asked else reading) for reading in readings]
         ends = np.concatenate(([0], np.cumsum([len(hit.buckets) for hit in found])))
         columns = np.concatenate([hit.buckets for hit in found]) >> (BITS - self.bits)
         values = np.concatenate([hit.weights for hit in found])
@@ -104,8 +105,8 @@ class Structure(_TextStep):
         if not len(X):
             return np.zeros((0, len(names(matcher))))
         if not self.open_only:
-            return np.stack([structure(reading, matcher) for reading in X])
-        return np.stack([structure(reading, matcher) * (shape(reading).form == OPEN) for reading in X])
+            return np.stack([structure(instruction(reading), matcher) for reading in X])
+        return np.stack([structure(instruction(reading), matcher) * (shape(reading).form == OPEN) for reading in X])
 
 
 class Shapes(_TextStep):

@@ -17,7 +17,7 @@ WORD_PRIORS = (1.0, 0.02, 0.3)
 STRUCTURE_PRIOR = 3.0
 STRENGTH = 1 / 300
 
-TASK_STRUCTURE_PRIOR = 2.5
+TASK_STRUCTURE_PRIOR = 2.0
 
 
 def difficulty_pipeline(lexicon: Lexicon) -> Pipeline:
@@ -34,7 +34,7 @@ def difficulty_pipeline(lexicon: Lexicon) -> Pipeline:
 
 def task_pipeline(lexicon: Lexicon) -> Pipeline:
     """Texts to one of `tasks.TASKS`."""
-    steps = [("ngrams", HashedNgrams(TASK_BITS)), ("structure", Structure(lexicon))]
+    steps = [("ngrams", HashedNgrams(TASK_BITS, asked=True)), ("structure", Structure(lexicon))]
     features = FeatureUnion(steps, transformer_weights={"structure": TASK_STRUCTURE_PRIOR})
-    head = LogisticRegression(C=10.0, max_iter=200, tol=1e-3)
+    head = LogisticRegression(C=3.0, max_iter=200, tol=1e-3)
     return Pipeline([("read", Reader()), ("features", features), ("head", head)])

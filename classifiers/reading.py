@@ -1,4 +1,4 @@
-"""Text as the classifier reads it: bounded by sampling, folded, and cut into tokens with numpy.
+"""Text as the classifier reads it: bounded by sampling, folded, and cut into words.
 
 Everything here is linear in the sample and shared by training and by the fast path, so that both see one text.
 """
@@ -8,29 +8,43 @@ import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-# A long text is sampled, not just cut: instructions sit at its head or its tail.
-HEAD, MIDDLE, TAIL = 1200, 400, 800
-CAP = HEAD + MIDDLE + TAIL + 2
+from classifiers.marks import Marks, count
+from classifiers.sampling import CAP, sample
+from classifiers.tokens import Points, Tokens, tokens
 
-# Courtesies around a request change nothing about it. Bounded, and each is taken off at most twice.
+# Courtesies and announcements around a request change nothing about it. Bounded, and few are taken off in a row.
 _PLEASE = (
-    "please|pls|kindly|(?:could|can|would|will) you(?: please| kindly)?|i would like you to|i'd like you to"
-    "|i need you to|bitte|s'il (?:vous|te) pla[iî]t|por favor|per favore|пожалуйста|请|lütfen|proszę|alstublieft"
-    "|hi|hello|hey|dear assistant"
+    "please|pls|kindly|(?:could|can|would|will) you(?: please| kindly)?|bitte|s'il (?:vous|te) pla[iî]t|por favor"
+    "|per favore|пожалуйста|请|lütfen|proszę|alstublieft|hi|hello|hey|dear assistant"
+    "|i(?: would|'d)? (?:like|want|need) you to|(?:kannst|könntest) du|können sie|(?:peux-tu|pourrais-tu|pouvez-vous)"
+    "|(?:puedes|podrías)|(?:puoi|potresti)|(?:você pode|poderia)|(?:можешь|можете|не мог(?:ли|ла)? бы (?:ты|вы))"
 )
-_OPENING = re.compile(rf"(?:(?:{_PLEASE})(?:\s*[,!:]\s*|\s+(?!there\b))){{1,2}}(?=\S)")
+_ANNOUNCED = (
+    "(?:do|complete|perform|carry out|answer|help me with) (?:this|the following)(?: task| request| question| problem)?"
+    "|(?:here is|this is|i have) (?:my|a|the)(?: quick)? (?:question|request|task)(?: for you)?"
+    "|my (?:question|request|task) is(?: this| as follows| the following)?"
+)
+_OPENING = re.compile(rf"(?:(?:(?:{_PLEASE})(?:\s*[,!:.]\s*|\s+(?!there\b))|(?:{_ANNOUNCED})\s*[:.]\s*)){{1,3}}(?=\S)")
+_THANKS = (
+    *("thanks", "thank you", "thx", "danke", "merci", "gracias", "grazie", "obrigado", "obrigada", "спасибо", "谢谢"),
+    *("please", "bitte", "por favor", "ありがとう"),
+)
 _CLOSING = re.compile(
-    r"(?<=\S)(?:\s*[,.!?;。]\s*|\s+)(?:thanks|thank you|thx|many thanks|danke|merci|gracias|grazie|obrigad[oa]|спасибо|谢谢"
-    r"|please|bitte|por favor|ありがとう)(?: (?:a lot|so much|very much|in advance|schön))?\s*[.!。]*$"
+    rf"(?<=\S)(?:\s*[,.!?;。]\s*|\s+)(?:many )?(?:{'|'.join(_THANKS)})"
+    r"(?: (?:a lot|so much|very much|in advance|schön))?\s*[.!。]*$"
 )
 CLOSING_CHARACTERS = 60
 
-SPACE, WORD, SINGLE, DIGIT, UNKNOWN = 0, 1, 2, 3, 4
+# A text that is given to be worked on. Neither mark inside of it, so that the search is linear.
+_QUOTED = re.compile(
+    r'"[^"]{12,}"|“[^“”]{6,}”|«[^«»]{6,}»|„[^„“”"]{6,}[“”"]|「[^「」]{6,}」|『[^『』]{6,}』',
+)
+_LIGATURES = (("\ufdfa", "\u0635\u0644\u0649"), ("\ufdfb", "\u062c\u0644"))
+"""Two characters that would unfold to whole sentences, and the first word of each."""
 
-# Scripts written without spaces: each character is a token of its own.
-_UNSPACED = ((0x0E00, 0x0EFF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF))
+LEAST_ASKED = 8
+"""With fewer characters than this around it, a quotation is all there is and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,82 +52,57 @@ class Reading:
     """One text, read once: `size` estimates the whole of it in folded characters, the rest describes the sample.
 
     `raw` is the sample as written, `folded` the same in NFKC and lower case with white space collapsed and courtesies
-    taken off; `codes` are the code points of `folded` with every digit as "0"; `starts` and `ends` bound its tokens, and
-    `lettered` says which of them are words.
+    taken off, and `points` are the code points of `folded`. `quoted` says how many characters `instruction` left out.
     """
 
     size: float
     raw: str
     folded: str
-    codes: NDArray[np.uint64]
-    starts: NDArray[np.intp]
-    ends: NDArray[np.intp]
-    lettered: NDArray[np.bool_]
-
-
-def _class_of(code: int) -> int:
-    kind = unicodedata.category(chr(code))
-    if kind[0] in "ZC":
-        return SPACE
-    if kind[0] not in "LMN" or any(low <= code <= high for low, high in _UNSPACED):
-        return SINGLE
-    return DIGIT if kind == "Nd" else WORD
-
-
-# What is not known yet is looked up when a text first has it: asking for all 65,536 would cost every start 0.05 s.
-_CLASSES = np.full(0x10000, UNKNOWN, dtype=np.uint8)
-_CLASSES[0xFFFF] = SINGLE  # stands for every code point beyond the basic plane
-
-
-def _classes_of(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    places = np.minimum(points, 0xFFFF)
-    classes = _CLASSES[places]
-    unknown = classes == UNKNOWN
-    if not unknown.any():
-        return classes
-    for code in set(places[unknown].tolist()):
-        _CLASSES[code] = _class_of(code)
-    return _CLASSES[places]
-
-
-def sample(text: str) -> str:
-    """The head, the middle and the tail of a text, at most `CAP` characters."""
-    if len(text) <= HEAD + MIDDLE + TAIL:
-        return text
-    start = (len(text) - MIDDLE) // 2
-    return "\n".join((text[:HEAD], text[start : start + MIDDLE], text[-TAIL:]))
+    points: Points
+    marks: Marks
+    tokens: Tokens
+    quoted: int = 0
 
 
 def read(text: str) -> Reading:
     """Read a text of any length and content; never raises."""
     raw = sample(text)
-    plain = raw if raw.isascii() else unicodedata.normalize("NFKC", raw)
+    plain = raw if raw.isascii() else _normalized(raw)
     folded = _without_courtesies(" ".join(plain.lower().split()))[:CAP]
-    points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    classes = _classes_of(points)
-    codes = np.where(classes == DIGIT, ord("0"), points).astype(np.uint64)
-    starts, ends = _tokens(classes)
-    size = len(folded) * len(text) / max(len(raw), 1)
-    return Reading(size, raw, folded, codes, starts, ends, classes[starts] == WORD)
+    return _read(len(folded) * len(text) / max(len(raw), 1), raw, folded)
+
+
+def _normalized(raw: str) -> str:
+    for ligature, word in _LIGATURES:
+        raw = raw.replace(ligature, word)
+    return sample(unicodedata.normalize("NFKC", raw))
+
+
+def instruction(reading: Reading) -> Reading:
+    """What is asked, without the quoted texts that it is asked about; the reading itself where nothing is quoted."""
+    if not reading.marks.quote:
+        return reading
+    asked = _QUOTED.sub(lambda quoted: quoted[0][0] + quoted[0][-1], reading.folded)
+    if asked == reading.folded or len(asked) < LEAST_ASKED:
+        return reading
+    return _read(float(len(asked)), reading.raw, asked, len(reading.folded) - len(asked))
+
+
+def _read(size: float, raw: str, folded: str, quoted: int = 0) -> Reading:
+    points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.intp)
+    marks = count(points)
+    return Reading(size, raw, folded, points, marks, tokens(folded, points, digits=marks.digit > 0), quoted)
 
 
 def _without_courtesies(text: str) -> str:
     opening = _OPENING.match(text)
     if opening is not None:
         text = text[opening.end() :]
-    cut = max(len(text) - CLOSING_CHARACTERS, 0)
-    closing = _CLOSING.search(text, cut)
+    # Most texts end without thanks, and a search for the pattern would try every place.
+    if not any(map(text[-CLOSING_CHARACTERS:].__contains__, _THANKS)):
+        return text
+    closing = _CLOSING.search(text, max(len(text) - CLOSING_CHARACTERS, 0))
     if closing is None:
         return text
     kept = text[: closing.start() + 1]
     return kept if kept[-1] in ".!?;。" else kept.rstrip(" ,")
-
-
-def _tokens(classes: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    if not len(classes):
-        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
-    cuts = np.flatnonzero((classes[1:] != classes[:-1]) | (classes[1:] == SINGLE)) + 1
-    starts = np.concatenate((np.zeros(1, dtype=np.intp), cuts))
-    ends = np.concatenate((cuts, np.array([len(classes)], dtype=np.intp)))
-    kept = classes[starts] != SPACE
-    return starts[kept], ends[kept]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.reading import Reading
+from classifiers.tokens import plain_words
 
 FORMS = ("options", "word problem", "open")
 """Forms of a prompt: an exam question with options, a paragraph with numbers in it, and everything else."""
@@ -51,14 +52,13 @@ SHAPE = (
 """Each number of a shape, in order, and what it says to a person."""
 
 LINEAR, HINGE = 0.1, 0.3
-"""Priors: how much a straight effect of a number may weigh, and its bends."""
+PRIORS = (LINEAR, HINGE, HINGE)
+"""How much a straight effect of a number may weigh, and its bends."""
 
 BOUND = 4.0
 """No number counts further from its mean than so many times its spread: no prompt is outside of what was seen."""
 
-_ORIGINS = [0, 2, 3]
 _FLOORS = np.array([[-BOUND], [0.0], [0.0]])
-_PRIORS = np.array([[LINEAR], [HINGE], [HINGE]])
 
 LONG_WORD = 7
 MAGNITUDE = 12
@@ -66,30 +66,13 @@ WORD_PROBLEM_CHARACTERS = 80
 
 _OPTION = re.compile(r"(?:^|\n)[ \t]*\(?([A-Ha-h])[.):][ \t]+(?=\S)")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_RUN = re.compile(r"\w+")
-_NEGATIONS = frozenset(("not", "except", "least", "never", "false", "incorrect", "no", "cannot", "without"))
-_CONTRACTED = re.compile(r"n['\u2019]t\b")
+_NEGATIONS = frozenset(b"not except least never false incorrect no cannot without".split())
+_CONTRACTED = ("n't", "n\u2019t")
 _MULTIPLES = frozenset(
-    (
-        "half",
-        "twice",
-        "third",
-        "quarter",
-        "double",
-        "triple",
-        "times",
-        "percent",
-        "each",
-        "every",
-        "more",
-        "less",
-        "than",
-    )
-) | {"per", "total", "remaining", "left"}
+    b"half twice third quarter double triple times percent each every more less than per total remaining left".split()
+)
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|far)\b|\bcalculate\b")
 _ENDS = (".", "!", "?", "。", "؟")
-_FORMULA = "=^√∑∫≤≥\\+*/"
-_QUOTE = '"“„«'
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +85,24 @@ class Shape:
 
 def shape(reading: Reading) -> Shape:
     """The shape of a reading."""
-    text = reading.folded
-    options = _options(reading)
+    text, marks = reading.folded, reading.marks
+    options = _options(reading.raw)
     stem = text[: max(len(text) - sum(map(len, options)) - 3 * len(options), 0)] if options else text
-    numbers = _NUMBER.findall(text)
-    runs = _RUN.findall(text)
-    sentences = max(_sentence_ends(stem), 1)
+    numbers = _NUMBER.findall(text) if reading.marks.digit else []
+    words = reading.tokens.lettered
+    sentences = _sentence_ends(stem)
     values = (
-        *_sizes(reading, stem, len(numbers)),
-        *_counts(text, numbers, runs),
-        *_words(reading, sentences),
-        math.log1p(text.count(",")),
-        math.log1p(sum(map(text.count, _QUOTE))),
-        math.log1p(text.count("-")),
-        math.log1p(sum(map(text.count, _FORMULA))),
-        float("?" in stem or "؟" in stem),
-        float(_negates(stem, _RUN.findall(stem) if options else runs)),
+        *_sizes(reading, stem, len(words), len(numbers)),
+        *_amounts(numbers),
+        float(marks.percent > 0 or "percent" in text),
+        math.log1p(sum(map(_MULTIPLES.__contains__, words))),
+        *_of_words(words, reading.tokens.lengths, max(sentences, 1)),
+        math.log1p(marks.comma),
+        math.log1p(marks.double_quote),
+        math.log1p(marks.hyphen),
+        math.log1p(marks.operator),
+        float("?" in stem or "\u061f" in stem),
+        float(_negates(stem, plain_words(stem) if options else words)),
         *_of_options(options),
     )
     return Shape(_form(text, len(options), len(numbers)), np.array(values))
@@ -128,10 +113,21 @@ def bend(numbers: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[n
 
     `scales` has four rows: mean, spread and two knots of every number.
     """
-    bent = (numbers - scales[_ORIGINS]) / scales[1]
+    return np.ravel(bounded(numbers, *origins(scales)) * np.array(PRIORS)[:, None])
+
+
+def origins(scales: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where each bend of each number starts, and one over the number's spread."""
+    return scales[[0, 2, 3]], 1 / scales[1]
+
+
+def bounded(
+    numbers: NDArray[np.float64], starts: NDArray[np.float64], steepness: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The numbers in three rows, straight and from each knot on, before any prior."""
+    bent = (numbers - starts) * steepness
     np.maximum(bent, _FLOORS, out=bent)
-    np.minimum(bent, BOUND, out=bent)
-    return np.ravel(bent * _PRIORS)
+    return np.minimum(bent, BOUND, out=bent)
 
 
 def _form(text: str, options: int, numbers: int) -> int:
@@ -148,63 +144,53 @@ def _sentence_ends(text: str) -> int:
     return sum(text.count(f"{end} ") for end in _ENDS) + text.endswith(_ENDS)
 
 
-def _negates(text: str, runs: list[str]) -> bool:
-    return not _NEGATIONS.isdisjoint(runs) or ("n" in text and _CONTRACTED.search(text) is not None)
+def _negates(text: str, words: list[bytes]) -> bool:
+    return not _NEGATIONS.isdisjoint(words) or any(map(text.__contains__, _CONTRACTED))
 
 
-def _sizes(reading: Reading, stem: str, numbers: int) -> tuple[float, ...]:
-    words = int(np.count_nonzero(reading.lettered))
+def _sizes(reading: Reading, stem: str, words: int, numbers: int) -> tuple[float, ...]:
+    size = len(reading.folded)
     return (
         math.log1p(reading.size),
-        math.log1p(words * reading.size / max(len(reading.folded), 1)),
-        math.log1p(len(stem) + reading.size - len(reading.folded)),
+        math.log1p(words * reading.size / max(size, 1)),
+        math.log1p(len(stem) + reading.size - size),
         math.log1p(numbers),
         numbers / (words + numbers + 1),
-        int(np.count_nonzero(reading.codes == ord("0"))) / (len(reading.folded) + 1),
+        reading.marks.digit / (size + 1),
     )
 
 
-def _counts(text: str, numbers: list[str], runs: list[str]) -> tuple[float, ...]:
-    largest = max((float(number.replace(",", "")[:MAGNITUDE]) for number in set(numbers)), default=0.0)
-    return (
-        math.log10(1 + largest),
-        float(any("." in number for number in numbers)),
-        float("%" in text or "percent" in text),
-        math.log1p(sum(map(_MULTIPLES.__contains__, runs))),
-    )
+def _amounts(numbers: list[str]) -> tuple[float, ...]:
+    if not numbers:
+        return (0.0, 0.0)
+    largest = max(float(number.replace(",", "")[:MAGNITUDE]) for number in set(numbers))
+    return (math.log10(1 + largest), float(any("." in number for number in numbers)))
 
 
-def _words(reading: Reading, sentences: int) -> tuple[float, ...]:
-    lengths = (reading.ends - reading.starts)[reading.lettered]
-    count = len(lengths)
+def _of_words(words: list[bytes], lengths: list[int], sentences: int) -> tuple[float, ...]:
+    count = len(words)
     if not count:
         return (math.log(sentences), 0.0, 0.0, 0.0, 0.0, 0.0)
     return (
         math.log(sentences),
         math.log1p(count / sentences),
-        float(lengths.mean()),
-        math.log1p(int(lengths.max())),
-        int(np.count_nonzero(lengths > LONG_WORD)) / count,
-        _distinct(reading) / (count + 1),
+        sum(lengths) / count,
+        math.log1p(max(lengths)),
+        sum(map(LONG_WORD.__lt__, lengths)) / count,
+        len(set(words)) / (count + 1),
     )
 
 
-def _distinct(reading: Reading) -> int:
-    starts, ends = reading.starts[reading.lettered].tolist(), reading.ends[reading.lettered].tolist()
-    return len({reading.folded[start:end] for start, end in zip(starts, ends, strict=True)})
-
-
-def _options(reading: Reading) -> list[str]:
+def _options(raw: str) -> list[str]:
     # Options are lines of their own, so this looks at the text as it was written.
-    if "\n" not in reading.raw:
+    if "\n" not in raw:
         return []
-    found = list(_OPTION.finditer(reading.raw))
+    found = list(_OPTION.finditer(raw))
     if [match[1].lower() for match in found[:2]] != ["a", "b"]:
         return []
-    ends = [*(match.start() for match in found[1:]), len(reading.raw)]
+    ends = [*(match.start() for match in found[1:]), len(raw)]
     return [
-        reading.raw[match.end() : end].strip().removesuffix("Answer:").strip()
-        for match, end in zip(found, ends, strict=True)
+        raw[match.end() : end].strip().removesuffix("Answer:").strip() for match, end in zip(found, ends, strict=True)
     ]
 
 

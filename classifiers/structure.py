@@ -6,7 +6,6 @@ only: what makes an instruction hard says nothing about which of two exam questi
 
 import math
 import re
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,31 +16,12 @@ from classifiers.reading import Reading
 LENGTH_KNOTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13)
 """log2 of the length in characters; ideographs and kana count three."""
 
-LEAD_CHARACTERS = 60
-TAIL_CHARACTERS = 80
+QUOTED_SCALE = 6
+"""ln of a long quotation's characters."""
 
 _OPTION = re.compile(r"^[ \t]*\(?[A-Ha-h1-9][.):][ \t]", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*\u2022][ \t]", re.MULTILINE)
 _INDENT = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
-
-_MARKS = {
-    "question": "?\u061f",
-    "exclamation": "!",
-    "sentence": ".\u3002!",
-    "formula": "=^\u221a\u2211\u222b\u2264\u2265\u2260\u221e\u00b1\u00d7\u00f7\u2208\u2200\u2203\u2192\\",
-    "code": "{};()[]<>_=",
-    "quote": "\"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f'\u2019",
-    "colon": ":",
-    "comma": ",\u3001\u060c;",
-    "dollar": "$",
-    "backslash": "\\",
-}
-"""Marks that are counted, in the folded text (where full-width forms are already plain ones)."""
-
-_CHARACTERS = sorted(set("".join(_MARKS.values())))
-_MARK_OF = np.zeros(0x10000, dtype=np.uint8)
-_MARK_OF[[ord(mark) for mark in _CHARACTERS]] = np.arange(1, len(_CHARACTERS) + 1)
-_MARK_GROUPS = np.array([[0, *(mark in marks for mark in _CHARACTERS)] for marks in _MARKS.values()], dtype=np.int64)
 
 _SCRIPTS = (
     ("cyrillic", 0x0400, 0x052F),
@@ -52,7 +32,8 @@ _SCRIPTS = (
     ("hangul", 0xAC00, 0xD7AF),
     ("accented", 0x00C0, 0x024F),
 )
-_SCRIPT_EDGES = np.array([edge for _, low, high in _SCRIPTS for edge in (low, high + 1)], dtype=np.uint64)
+_SCRIPT_EDGES = np.array([edge for _, low, high in _SCRIPTS for edge in (low, high + 1)], dtype=np.intp)
+_NO_SCRIPT = [0.0] * len(_SCRIPTS)
 
 _SHAPE = (
     ("question", "is a question"),
@@ -76,6 +57,8 @@ _SHAPE = (
     ("word_length", "long words"),
     ("no_cue", "asks for nothing we recognise"),
     ("cues", "number of things asked"),
+    ("quoted", "gives a text to work on"),
+    ("quoted_length", "gives a text to work on"),
 )
 
 
@@ -102,39 +85,29 @@ def says(matcher: CueMatcher) -> tuple[str, ...]:
 
 
 def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
-    """The structural numbers of a reading."""
+    """The structural numbers of a reading, best of an `instruction`: what is quoted asks for nothing."""
     found = matcher.find(reading)
     present = [0.0] * len(matcher.names)
     leading = [0.0] * len(matcher.names)
-    last = len(reading.folded) - TAIL_CHARACTERS
-    for cue, places in found.items():
+    for cue, leads in found.items():
         present[cue] = 1.0
-        leading[cue] = 1.0 if places[0] < LEAD_CHARACTERS or places[-1] >= last else 0.0
-    scripts = _scripts(reading.codes)
-    counts = _marks(reading)
-    return np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, counts, len(found)), *scripts])
+        leading[cue] = 1.0 if leads else 0.0
+    scripts = _scripts(reading)
+    return np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, len(found)), *scripts])
 
 
-def _numbers(reading: Reading) -> int:
-    return int(np.count_nonzero(reading.codes[reading.starts] == ord("0")))
-
-
-def _length(reading: Reading, scripts: list[float]) -> Iterator[float]:
+def _length(reading: Reading, scripts: list[float]) -> list[float]:
     dense = scripts[3] + scripts[4]
     size = math.log2(1 + reading.size * (1 + 2 * dense))
-    return (min(max(size - knot, 0.0), 1.0) for knot in LENGTH_KNOTS)
+    return [1.0 if size - knot >= 1 else max(size - knot, 0.0) for knot in LENGTH_KNOTS]
 
 
-def _scripts(codes: NDArray[np.uint64]) -> list[float]:
+def _scripts(reading: Reading) -> list[float]:
+    if reading.folded.isascii():
+        return _NO_SCRIPT
     # One sorted copy and one search give the share of every range at once.
-    edges = np.searchsorted(np.sort(codes), _SCRIPT_EDGES).tolist()
-    return [(edges[i + 1] - edges[i]) / max(len(codes), 1) for i in range(0, len(edges), 2)]
-
-
-def _marks(reading: Reading) -> dict[str, int]:
-    kinds = _MARK_OF[np.minimum(reading.codes, 0xFFFF)]
-    counts = _MARK_GROUPS @ np.bincount(kinds, minlength=len(_CHARACTERS) + 1)
-    return dict(zip(_MARKS, counts.tolist(), strict=True))
+    edges = np.searchsorted(np.sort(reading.points), _SCRIPT_EDGES).tolist()
+    return [(edges[i + 1] - edges[i]) / max(len(reading.points), 1) for i in range(0, len(edges), 2)]
 
 
 def _line_starts(pattern: re.Pattern[str], text: str, lines: int) -> int:
@@ -146,29 +119,31 @@ def _squash(count: int, scale: float) -> float:
     return count / (count + scale)
 
 
-def _shape(reading: Reading, counts: dict[str, int], cues: int) -> tuple[float, ...]:
-    raw = reading.raw.strip()
+def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
+    raw, marks, words = reading.raw.strip(), reading.marks, reading.tokens.all
     lines = raw.count("\n")
     return (
-        1.0 if counts["question"] else 0.0,
+        1.0 if marks.question else 0.0,
         1.0 if reading.folded.endswith(("?", "\u061f")) else 0.0,
-        1.0 if counts["exclamation"] else 0.0,
-        _squash(counts["sentence"] + counts["question"], 4),
+        1.0 if marks.exclamation else 0.0,
+        _squash(marks.sentence + marks.question, 4),
         _squash(lines, 6),
         0.0 if lines else 1.0,
-        int(np.count_nonzero(reading.codes == ord("0"))) / max(len(raw), 1),
-        _squash(_numbers(reading), 4),
-        _squash(counts["formula"], 4),
-        1.0 if counts["backslash"] or counts["dollar"] > 1 else 0.0,
-        _squash(counts["code"], 12),
+        reading.marks.digit / max(len(raw), 1),
+        _squash(sum(word[0] == ord("0") for word in words) if marks.digit else 0, 4),
+        _squash(marks.formula, 4),
+        1.0 if marks.backslash or marks.dollar > 1 else 0.0,
+        _squash(marks.code, 12),
         1.0 if "```" in raw else 0.0,
         1.0 if lines and _INDENT.search(raw) else 0.0,
         _squash(_line_starts(_OPTION, raw, lines), 2),
         _squash(_line_starts(_BULLET, raw, lines), 2),
-        _squash(counts["quote"], 2),
-        1.0 if counts["colon"] else 0.0,
-        _squash(counts["comma"], 6),
-        min(len(reading.folded) / max(len(reading.starts), 1) / 10, 1.0),
+        _squash(marks.quote, 2),
+        1.0 if marks.colon else 0.0,
+        _squash(marks.pause, 6),
+        min(len(reading.folded) / max(len(words), 1) / 10, 1.0),
         0.0 if cues else 1.0,
         _squash(cues, 4),
+        1.0 if reading.quoted else 0.0,
+        math.log1p(reading.quoted) / QUOTED_SCALE,
     )

@@ -31,7 +31,7 @@ TRUSTED = (
 )
 """Our own types in the skops file; everything else must be of those that skops itself trusts."""
 
-TOLERANCE = 0.02
+TOLERANCE = 0.005
 """How much of the share right the recommended threshold may give up to send less to the large model."""
 
 STEPS = 6

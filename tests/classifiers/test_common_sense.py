@@ -1,13 +1,20 @@
 """What anyone would expect of a difficulty score, on prompts that it was not fitted on."""
 
+import re
+
 import numpy as np
 import pytest
 
 from classifiers import TASKS, load
+from classifiers.conversation import user_text
 from classifiers.examples import Example, hand_written
 from classifiers.protocol import ranking
 
 CLASSIFIER = load()
+PROOF = re.compile(
+    r"(?i)\bprov[ae]|\bshow that|beweis|zeige, dass|démontr|montre que|demuestra|prueba que|dimostra|докажи|证明|証明|أثبت|برهن"
+    r"|증명|bewijs|udowodnij|kan.tla|सिद्ध"
+)
 HELD_OUT = [example for example in hand_written() if example.held_out]
 SMALL_TALK = [example for example in HELD_OUT if example.task == "chat" and not example.gain]
 
@@ -77,10 +84,35 @@ def test_length_alone_does_not_decide() -> None:
     assert by_score - by_length > 0.1
 
 
+@pytest.mark.parametrize("follow_up", ["commit it", "go on", "yes, do it"])
+def test_a_follow_up_is_as_hard_as_what_it_continues(follow_up: str) -> None:
+    """A follow-up goes to the large model after a hard request, and stays small after an easy one and by itself."""
+    hard = "My lock-free queue loses items under contention. Find the race condition, fix it and prove the fix correct."
+    easy = "What is the capital of France?"
+    assert _in_conversation(hard, follow_up) >= CLASSIFIER.threshold
+    assert _in_conversation(easy, follow_up) < CLASSIFIER.threshold
+    assert _score(follow_up) < CLASSIFIER.threshold
+
+
+def _in_conversation(first: str, second: str) -> float:
+    turns = [("user", first), ("assistant", "Sure, here is what I would do."), ("user", second)]
+    return _score(user_text([{"role": role, "content": content} for role, content in turns]))
+
+
+@pytest.mark.parametrize("language", sorted({example.language for example in HELD_OUT}))
+def test_no_greeting_is_large_and_no_proof_small(language: str) -> None:
+    """Whatever the language, no greeting of the hand-written prompts goes to the large model and no proof stays small."""
+    own = [example for example in hand_written() if example.language == language]
+    greetings = [e.prompt for e in own if e.task == "chat" and not e.gain and len(e.prompt) <= 30]
+    proofs = [e.prompt for e in own if e.task == "mathematics" and PROOF.search(e.prompt)]
+    assert [] == [prompt for prompt in greetings if _score(prompt) >= CLASSIFIER.threshold]
+    assert [] == [prompt for prompt in proofs if _score(prompt) < CLASSIFIER.threshold]
+
+
 def test_tasks_are_recognised() -> None:
-    """Most held-out prompts get the task label that their author gave them, and every label is used."""
+    """At least 85 % of held-out prompts get the task label that their author gave them, and every label is used."""
     judged = [CLASSIFIER.judge(example.prompt).task for example in HELD_OUT]
-    assert np.mean([label == example.task for label, example in zip(judged, HELD_OUT, strict=True)]) >= 0.7
+    assert np.mean([label == example.task for label, example in zip(judged, HELD_OUT, strict=True)]) >= 0.85
     assert set(TASKS) == set(judged)
 
 
