@@ -14,7 +14,7 @@ from router.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
-    "", "serve", "engine", "ask", "route", "score", "usage", "calibrate", "train", "evaluate", "init",
+    "", "serve", "engine", "ask", "route", "score", "usage", "doctor", "calibrate", "train", "evaluate", "init",
     "policy check", "policy test", "policy schema",
     "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "models list", "models pull", "models show", "models rm",
 )  # fmt: skip

@@ -61,7 +61,7 @@ def run_config(config: Config) -> None:
 def _with_address(config: Config, host: str | None, port: int | None) -> Config:
     server = config.server
     server = replace(server, host=host or server.host, port=server.port if port is None else port)
-    if not _is_loopback(server.host) and Ring.of(config).is_open:
+    if not is_loopback(server.host) and Ring.of(config).is_open:
         raise ConfigError(
             f"{server.host} can be reached from other machines and there is no key: make one with "
             "`shunt keys create NAME`, set `server: {keys: [env:SHUNT_API_KEY]}`, or listen on 127.0.0.1"
@@ -69,7 +69,8 @@ def _with_address(config: Config, host: str | None, port: int | None) -> Config:
     return replace(config, server=server)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True when only this machine can reach `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -33,6 +33,7 @@ async def test_help_names_the_verbs(tmp_path: Path):
         "route",
         "score",
         "usage",
+        "doctor",
         "calibrate",
         "train",
         "evaluate",
