@@ -40,6 +40,7 @@ def worst_usd(runtime: Runtime, request: ChatRequest, verdict: Verdict) -> float
     sent = overridden(request, decision.overrides)
     costs = {
         name: _worst(runtime.prices.of(name), sent, _prompt_tokens(name, sent, verdict), verdict.facts)
+        + runtime.prices.running_usd(name, runtime.config.models[name].clocks.total_s)
         for name in decision.hops
     }
     # An answer in doubt that is given up is paid for as well.
@@ -79,7 +80,8 @@ def _worst(price: Price, request: ChatRequest, prompt_tokens: int, facts: Facts)
         written.append(price.audio_output_usd)
     if "image" in facts.modalities:
         read.append(price.image_usd)
-    if price.input_usd is None or price.output_usd is None:
+    is_mute = "audio" in facts.modalities and (price.audio_input_usd is None or price.audio_output_usd is None)
+    if price.input_usd is None or price.output_usd is None or is_mute:
         return math.inf
     dearest_read, dearest_written = (max(one for one in kinds if one is not None) for kinds in (read, written))
     return prompt_tokens * dearest_read + _answer_tokens(request) * dearest_written

@@ -67,12 +67,21 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a finished answer. `cached_tokens` is the part of the prompt that was not read again."""
+    """Tokens of a finished answer, by kind.
+
+    Parts of the prompt: `cached_tokens` were not read again, `cache_write_tokens` were put into the target's cache,
+    `audio_tokens` and `image_tokens` are what sounds and images came to. Parts of the answer: `reasoning_tokens` and
+    `audio_completion_tokens`.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    audio_tokens: int = 0
+    audio_completion_tokens: int = 0
+    image_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

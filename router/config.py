@@ -73,6 +73,15 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """What it costs to run a local model: the machine's price, electricity's, and what it draws for it; None is not counted."""
+
+    usd_per_hour: float | None = None
+    usd_per_kwh: float | None = None
+    watts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How the local engine runs a model; what each means stands in the policy file's schema."""
 
@@ -102,6 +111,7 @@ class ModelConfig:
     retry_budget: RetrySettings = RetrySettings()
     breaker: BreakerSettings = BreakerSettings()
     price: Price | None = None
+    running: Running = Running()
     source: str | None = None
     sha256: str | None = None
     parallel: int = 8

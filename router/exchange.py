@@ -106,7 +106,8 @@ class Accounted:
     def _make_record(self, outcome: Outcome, status: int) -> UsageRecord:
         decision, request, usage = self.verdict.decision, self._asked, self.usage
         prices, baseline = self._runtime.prices, self.baseline
-        caller = self.verdict.facts.caller
+        caller, seconds = self.verdict.facts.caller, self.trace.seconds_at(self.target)
+        joules = prices.joules(self.target, seconds)
         escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
         return UsageRecord(
             request_id=request.request_id,
@@ -126,9 +127,9 @@ class Accounted:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             usage_estimated=self._usage is None,
-            cost_usd=_sum(prices.cost(self.target, usage), given_up_usd),
+            cost_usd=_sum(prices.cost(self.target, usage, seconds), given_up_usd),
             baseline=baseline,
-            baseline_usd=prices.cost(baseline, usage),
+            baseline_usd=prices.cost(baseline, usage, seconds if baseline == self.target else 0.0),
             latency_s=time.perf_counter() - self._started,
             ttft_s=self._ttft_s,
             attempts=self.trace.summary(),
@@ -140,6 +141,13 @@ class Accounted:
             key=caller.key,
             tags=tuple(sorted(caller.tags)),
             price_map=prices.version,
+            cache_write_tokens=usage.cache_write_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            audio_tokens=usage.audio_tokens,
+            audio_completion_tokens=usage.audio_completion_tokens,
+            image_tokens=usage.image_tokens,
+            energy_j=joules,
+            energy_kind=None if joules is None else "estimated",
         )
 
     @property
@@ -152,7 +160,7 @@ class Accounted:
         if escalation is None:
             return Usage(0, 0), 0.0
         usage = escalation.usage or Usage(self._prompt_estimate(escalation.source), escalation.pieces)
-        return usage, self._runtime.prices.cost(escalation.source, usage)
+        return usage, self._runtime.prices.cost(escalation.source, usage, self.trace.seconds_at(escalation.source))
 
     def _reason(self) -> str:
         decision, escalation = self.verdict.decision, self._escalation

@@ -14,10 +14,14 @@ from router.errors import RouterError, StreamInterrupted, UpstreamInvalid
 
 class _PromptDetails(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    audio_tokens: int | None = None
+    image_tokens: int | None = None
 
 
 class _CompletionDetails(msgspec.Struct, gc=False):
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -42,6 +46,8 @@ class _Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_NO_PROMPT_DETAILS = _PromptDetails()
+_NO_COMPLETION_DETAILS = _CompletionDetails()
 
 
 def whole_answer(body: bytes, config: ModelConfig) -> list[Event]:
@@ -70,12 +76,17 @@ def whole_answer(body: bytes, config: ModelConfig) -> list[Event]:
 def _usage(raw: _Usage | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None or raw.completion_tokens is None:
         return None
-    prompt, completion = raw.prompt_tokens_details, raw.completion_tokens_details
+    prompt = raw.prompt_tokens_details or _NO_PROMPT_DETAILS
+    completion = raw.completion_tokens_details or _NO_COMPLETION_DETAILS
     return Usage(
         raw.prompt_tokens,
         raw.completion_tokens,
-        (prompt.cached_tokens or 0) if prompt else 0,
-        (completion.reasoning_tokens or 0) if completion else 0,
+        cached_tokens=prompt.cached_tokens or 0,
+        reasoning_tokens=completion.reasoning_tokens or 0,
+        cache_write_tokens=prompt.cache_creation_tokens or 0,
+        audio_tokens=prompt.audio_tokens or 0,
+        audio_completion_tokens=completion.audio_tokens or 0,
+        image_tokens=prompt.image_tokens or 0,
     )
 
 

@@ -215,6 +215,10 @@ def _usage(raw: Any) -> Usage | None:
     return Usage(
         raw.prompt_tokens,
         raw.completion_tokens,
-        getattr(prompt, "cached_tokens", None) or 0,
-        getattr(completion, "reasoning_tokens", None) or 0,
+        cached_tokens=getattr(prompt, "cached_tokens", None) or 0,
+        reasoning_tokens=getattr(completion, "reasoning_tokens", None) or 0,
+        cache_write_tokens=getattr(prompt, "cache_creation_tokens", None) or 0,
+        audio_tokens=getattr(prompt, "audio_tokens", None) or 0,
+        audio_completion_tokens=getattr(completion, "audio_tokens", None) or 0,
+        image_tokens=getattr(prompt, "image_tokens", None) or 0,
     )

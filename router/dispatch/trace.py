@@ -106,6 +106,10 @@ class Trace:
         """`target:outcome` of each attempt, in order."""
         return tuple(f"{attempt.target}:{attempt.outcome}" for attempt in self.attempts)
 
+    def seconds_at(self, target: str) -> float:
+        """How long the attempts at `target` have taken together."""
+        return sum(attempt.latency_s for attempt in self.attempts if attempt.target == target)
+
     @contextmanager
     def attempt(self, target: str, clock: Callable[[], float]) -> Iterator[OpenAttempt]:
         """Record what becomes of the block as one attempt at `target`."""

@@ -39,12 +39,26 @@ class Entry(msgspec.Struct, frozen=True):
     input_cost_per_token: float | None = None
     output_cost_per_token: float | None = None
     cache_read_input_token_cost: float | None = None
+    cache_creation_input_token_cost: float | None = None
+    output_cost_per_reasoning_token: float | None = None
+    input_cost_per_audio_token: float | None = None
+    output_cost_per_audio_token: float | None = None
+    input_cost_per_image_token: float | None = None
     max_input_tokens: int | None = None
     litellm_provider: str = ""
 
     def price(self) -> Price:
-        """The three kinds that a request is charged for."""
-        return Price(self.input_cost_per_token, self.output_cost_per_token, self.cache_read_input_token_cost)
+        """The kinds that a request is charged for."""
+        return Price(
+            input_usd=self.input_cost_per_token,
+            output_usd=self.output_cost_per_token,
+            cached_usd=self.cache_read_input_token_cost,
+            cache_write_usd=self.cache_creation_input_token_cost,
+            reasoning_usd=self.output_cost_per_reasoning_token,
+            audio_input_usd=self.input_cost_per_audio_token,
+            audio_output_usd=self.output_cost_per_audio_token,
+            image_usd=self.input_cost_per_image_token,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,35 @@
 """What an answer costs: the policy file's price first, then litellm's map.
 
-A token that a local model reads or writes costs 0.0: electricity is not counted yet. A price that nobody states is
-None, which makes the whole cost None: an unknown cost is counted as unknown and never as zero.
+A token that a local model reads or writes costs 0.0 unless the file says otherwise; what it costs to run, by the hour and by
+electricity, is in `running.py`. A price that nobody states is None, which makes the whole cost None: an unknown cost is
+counted as unknown and never as zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from router.chat import Usage
-from router.config import Config, ModelConfig, Price
+from router.config import Config, ModelConfig, Price, Running
 from router.ledger.pricemap import PriceMap
+from router.ledger.running import Share
 
-FREE = Price(input_usd=0.0, output_usd=0.0, cached_usd=0.0)
+FREE = Price(input_usd=0.0, output_usd=0.0, cached_usd=0.0, audio_input_usd=0.0, audio_output_usd=0.0)
 UNKNOWN = Price()
+RELATED = {
+    "input_usd": ("cached_usd", "cache_write_usd", "audio_input_usd", "image_usd"),
+    "output_usd": ("reasoning_usd", "audio_output_usd"),
+}
 
 
 class Prices:
     """The price of each target, in USD per token; `version` names the map that the remote ones came from."""
 
-    def __init__(self, by_target: Mapping[str, Price], version: str = "none") -> None:
+    def __init__(
+        self, by_target: Mapping[str, Price], version: str = "none", running: Mapping[str, Share] | None = None
+    ) -> None:
         self.version = version
         self._by_target = by_target
+        self._running = running or {}
 
     @classmethod
     def load(cls, config: Config) -> "Prices":
@@ -31,7 +41,8 @@ class Prices:
         models = config.models.values()
         remote = [model for model in models if model.model is not None]
         found = PriceMap.read(remote) if remote else PriceMap("none", {})
-        return cls({model.name: _price(model, found) for model in models}, found.version)
+        running = {model.name: Share(model.running, model.parallel) for model in models if model.running != Running()}
+        return cls({model.name: _price(model, found) for model in models}, found.version, running)
 
     @property
     def by_target(self) -> Mapping[str, Price]:
@@ -42,44 +53,77 @@ class Prices:
         """The price of one target; every kind is None for one that is not in the configuration."""
         return self._by_target.get(target, UNKNOWN)
 
-    def cost(self, target: str, usage: Usage) -> float | None:
-        """USD for `usage` on `target`, None while a price that it needs is unknown."""
-        return cost(self.of(target), usage)
+    def cost(self, target: str, usage: Usage, seconds: float = 0.0) -> float | None:
+        """USD for `usage` on `target`, which took so many seconds; None while a price that it needs is unknown."""
+        tokens = cost(self.of(target), usage)
+        return None if tokens is None else tokens + self.running_usd(target, seconds)
+
+    def running_usd(self, target: str, seconds: float) -> float:
+        """What `seconds` of work on `target` cost besides its tokens."""
+        running = self._running.get(target)
+        return 0.0 if running is None else running.usd(seconds)
+
+    def joules(self, target: str, seconds: float) -> float | None:
+        """An estimate of what `seconds` of work took; None where nobody stated what the machine draws."""
+        running = self._running.get(target)
+        return None if running is None else running.joules(seconds)
 
 
 def cost(price: Price, usage: Usage) -> float | None:
-    """USD for `usage`; a cached token without a price of its own is charged as one that was read anew."""
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    cached_usd = price.input_usd if price.cached_usd is None else price.cached_usd
-    parts = (
-        (usage.prompt_tokens - cached, price.input_usd),
-        (cached, cached_usd),
-        (usage.completion_tokens, price.output_usd),
-    )
+    """USD for `usage`, None while a price that it needs is unknown.
+
+    A cached, written or image token without a price of its own costs what one that was read does, a reasoning token what
+    one that was written does. Sound costs many times what text does, so that its price is unknown unless it is stated.
+    """
     total = 0.0
-    for tokens, usd in parts:
+    for tokens, usd in (*_read(price, usage), *_written(price, usage)):
         if tokens and usd is None:
             return None
         total += tokens * (usd or 0.0)
     return total
 
 
+def _read(price: Price, usage: Usage) -> Iterator[tuple[int, float | None]]:
+    plain = usage.prompt_tokens
+    for tokens, usd in (
+        (usage.cached_tokens, _or(price.cached_usd, price.input_usd)),
+        (usage.cache_write_tokens, _or(price.cache_write_usd, price.input_usd)),
+        (usage.audio_tokens, price.audio_input_usd),
+        (usage.image_tokens, _or(price.image_usd, price.input_usd)),
+    ):
+        # A target that tells more parts than the whole is not charged for more than the whole.
+        part = min(tokens, plain)
+        plain -= part
+        yield part, usd
+    yield plain, price.input_usd
+
+
+def _written(price: Price, usage: Usage) -> Iterator[tuple[int, float | None]]:
+    plain = usage.completion_tokens
+    for tokens, usd in (
+        (usage.audio_completion_tokens, price.audio_output_usd),
+        (usage.reasoning_tokens, _or(price.reasoning_usd, price.output_usd)),
+    ):
+        part = min(tokens, plain)
+        plain -= part
+        yield part, usd
+    yield plain, price.output_usd
+
+
+def _or(usd: float | None, otherwise: float | None) -> float | None:
+    return otherwise if usd is None else usd
+
+
 def _price(model: ModelConfig, found: PriceMap) -> Price:
     """Kind by kind: what the file says, otherwise what the map says."""
     entry = found.entries.get(model.name)
     listed = FREE if model.backend == "llama.cpp" else entry.price() if entry is not None else UNKNOWN
-    if model.price is None:
-        return listed
     said = model.price
-    return Price(
-        input_usd=listed.input_usd if said.input_usd is None else said.input_usd,
-        output_usd=listed.output_usd if said.output_usd is None else said.output_usd,
-        cached_usd=_cached(said, listed),
-    )
-
-
-def _cached(said: Price, listed: Price) -> float | None:
-    """The map's discount belongs to the map's input price: beside another one it would be an invention."""
-    if said.cached_usd is not None or said.input_usd is not None:
-        return said.cached_usd
-    return listed.cached_usd
+    if said is None:
+        return listed
+    merged = {field.name: _or(getattr(said, field.name), getattr(listed, field.name)) for field in fields(Price)}
+    # A discount or surcharge of the map belongs to the map's own price: beside another one it would be an invention.
+    for base, kinds in RELATED.items():
+        if getattr(said, base) is not None:
+            merged |= {kind: getattr(said, kind) for kind in kinds}
+    return Price(**merged)

@@ -1,8 +1,8 @@
 """The `models` section and the whole file, as Pydantic models."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from router.config import KvType, LoadTime
 from router.policy.schema import GuardEntry, PolicyEntry, ServerEntry, TestEntry
@@ -70,6 +70,33 @@ class PriceEntry(Strict):
     """Answer tokens."""
     cached_usd_per_million: Dollars | None = None
     """Prompt tokens that the target had in its cache."""
+    cache_write_usd_per_million: Dollars | None = None
+    """Prompt tokens that the target put into its cache."""
+    reasoning_usd_per_million: Dollars | None = None
+    """Answer tokens that are reasoning."""
+    audio_input_usd_per_million: Dollars | None = None
+    """Prompt tokens that are sound."""
+    audio_output_usd_per_million: Dollars | None = None
+    """Answer tokens that are sound."""
+    image_usd_per_million: Dollars | None = None
+    """Prompt tokens that are images."""
+
+
+class RunningEntry(Strict):
+    """What it costs to run a local model, shared by the conversations that run at one time."""
+
+    usd_per_hour: Dollars | None = None
+    """Price of the machine for an hour."""
+    usd_per_kwh: Dollars | None = None
+    """Price of electricity; needs `watts`."""
+    watts: Annotated[float | None, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = None
+    """What the machine draws more while the model works, as you measured it."""
+
+    @model_validator(mode="after")
+    def _can_be_reckoned(self) -> Self:
+        if self.usd_per_kwh is not None and self.watts is None:
+            raise ValueError("usd_per_kwh needs watts, what the machine draws while the model works")
+        return self
 
 
 class CommonEntry(Strict):
@@ -127,6 +154,8 @@ class LocalEntry(CommonEntry):
     """When to bring the model into memory: `start`, or `first_use`. Its files are checked at the start either way."""
     idle_unload_s: Seconds | None = None
     """Unload the model when nobody has used it for so long; the next request loads it again. By default never."""
+    running: RunningEntry = RunningEntry()
+    """What it costs to run; by default nothing is counted."""
     vault_mib: Annotated[int, Field(ge=0, le=1_048_576)] = 256
     """Memory in MiB for conversations that have left the context and may come back."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from router.config import BreakerSettings, Clocks, EngineOptions, ModelConfig, Price, RetrySettings
+from router.config import BreakerSettings, Clocks, EngineOptions, ModelConfig, Price, RetrySettings, Running
 from router.policy.environment import BUILTIN_MODEL, NO_SMALL_MODEL, Environment, large_model
 from router.policy.problem import Place, Problems, shown
 from router.policy.schema_models import AutoEntry, CommonEntry, LiteLLMEntry, LocalEntry, ModelEntry, OpenAIEntry
@@ -58,6 +58,7 @@ class Targets:
             threads=entry.threads,
             engine=self._engine(base.name, entry),
             adapters=self._adapters(base.name, entry),
+            running=Running(**entry.running.model_dump()),
             load=entry.load,
             idle_unload_s=entry.idle_unload_s,
             missing=None if source else NO_SMALL_MODEL,
@@ -135,11 +136,7 @@ def _base(name: str, entry: CommonEntry) -> ModelConfig:
 def _price(entry: CommonEntry) -> Price | None:
     if entry.price is None:
         return None
-    return Price(
-        input_usd=_per_token(entry.price.input_usd_per_million),
-        output_usd=_per_token(entry.price.output_usd_per_million),
-        cached_usd=_per_token(entry.price.cached_usd_per_million),
-    )
+    return Price(**{kind.name: _per_token(getattr(entry.price, f"{kind.name}_per_million")) for kind in fields(Price)})
 
 
 def _per_token(usd_per_million: float | None) -> float | None:

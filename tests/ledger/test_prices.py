@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.chat import Usage
-from router.config import Config, ModelConfig, Price
+from router.config import Config, ModelConfig, Price, Running
 from router.errors import ConfigError
 from router.ledger.pricemap import PriceMap, find
 from router.ledger.prices import Prices, cost
@@ -40,7 +40,7 @@ def prices(*models: ModelConfig) -> Prices:
 def test_a_model_is_found_under_the_names_it_goes_by(backend: str, model: str, base_url: str | None):
     """With its provider's prefix or without, a listed model has its listed price."""
     found = prices(replace(REMOTE, backend=backend, model=model, base_url=base_url)).of("large")
-    assert found == Price(input_usd=2.5e-06, output_usd=1e-05, cached_usd=1.25e-06)
+    assert (found.input_usd, found.output_usd, found.cached_usd) == (2.5e-06, 1e-05, 1.25e-06)
 
 
 def test_a_provider_prefix_finds_the_vendors_own_entry():
@@ -79,6 +79,46 @@ def test_cached_tokens_have_their_own_price():
     usage = Usage(prompt_tokens=100, completion_tokens=10, cached_tokens=60)
     assert cost(Price(2.0, 3.0, 0.5), usage) == 40 * 2.0 + 60 * 0.5 + 10 * 3.0
     assert cost(Price(2.0, 3.0, None), usage) == 100 * 2.0 + 10 * 3.0
+
+
+def test_each_kind_of_token_has_its_price():
+    """Cached, written, heard, seen, spoken and thought tokens are charged as what they are, the rest as text."""
+    price = Price(
+        2.0, 3.0, 0.5, cache_write_usd=2.5, reasoning_usd=4.0, audio_input_usd=9.0, audio_output_usd=20.0, image_usd=1.0
+    )
+    usage = Usage(100, 50, 10, 5, cache_write_tokens=20, audio_tokens=30, audio_completion_tokens=15, image_tokens=15)
+    assert cost(price, usage) == 10 * 0.5 + 20 * 2.5 + 30 * 9 + 15 * 1 + 25 * 2 + 15 * 20 + 5 * 4 + 30 * 3
+
+
+def test_sound_without_a_price_is_unknown():
+    """Sound at the price of text would be an invention; thought and images cost what their neighbours do."""
+    price = Price(2.0, 3.0)
+    assert cost(price, Usage(10, 10, audio_tokens=1)) is None
+    assert cost(price, Usage(10, 10, audio_completion_tokens=1)) is None
+    assert cost(price, Usage(10, 10, reasoning_tokens=5, image_tokens=5, cache_write_tokens=5)) == 50
+
+
+def test_parts_are_not_charged_for_more_than_the_whole():
+    """A target that tells more cached than prompt tokens is charged for the prompt."""
+    assert cost(Price(2.0, 3.0, 1.0), Usage(10, 0, cached_tokens=50, image_tokens=50)) == 10
+
+
+def test_the_map_brings_the_other_kinds():
+    """What a cache write, a thought or a sound costs comes from the map too."""
+    written = prices(replace(REMOTE, backend="litellm", model="anthropic/claude-sonnet-4-5")).of("large")
+    assert written.cache_write_usd == pytest.approx(3.75e-06)
+    heard = prices(replace(REMOTE, model="gpt-audio")).of("large")
+    assert heard.audio_input_usd is not None
+    assert heard.audio_input_usd > 10 * heard.input_usd
+
+
+def test_a_local_model_can_cost_by_the_hour_and_by_the_watt():
+    """Places that are all taken for an hour come to the machine's price and its electricity."""
+    model = replace(LOCAL, parallel=4, running=Running(usd_per_hour=0.8, usd_per_kwh=0.25, watts=400))
+    found = prices(model)
+    assert 4 * found.cost("small", THOUSAND, 3600.0) == pytest.approx(0.8 + 0.4 * 0.25)
+    assert 4 * found.joules("small", 3600.0) == pytest.approx(0.4 * 3.6e6)
+    assert prices(LOCAL).joules("small", 3600.0) is None
 
 
 USAGES = st.builds(Usage, *(st.integers(0, 10**7),) * 3)
