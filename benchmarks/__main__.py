@@ -30,6 +30,10 @@ TABLE = {
         "benchmarks.quality",
         "routing quality on public sets and hand-written prompts, perturbations, latency",
     ),
+    "replay": (
+        "benchmarks.replay",
+        "deciding 100,000 past requests anew: from the ledger, and from a log with their words",
+    ),
     "start": ("benchmarks.start", "time until /readyz answers 200 with a model on disk, and memory"),
     "threads": (
         "benchmarks.engine_threads",

@@ -14,8 +14,8 @@ from router.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = (
-    "", "serve", "engine", "ask", "route", "score", "usage", "doctor", "calibrate", "train", "evaluate", "init",
-    "policy check", "policy test", "policy schema",
+    "", "serve", "engine", "ask", "route", "score", "usage", "replay", "doctor", "calibrate", "train", "evaluate", "init",
+    "policy check", "policy test", "policy schema", "policy explain", "policy diff",
     "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "models list", "models pull", "models show", "models rm",
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from router.keys.commands import app as keys_app
 from router.ledger.commands import usage
 from router.policy.commands import app as policy_app
 from router.quality.commands import calibrate, evaluate, train
+from router.replay.commands import diff, replay
 
 app = typer.Typer(
     name="shunt",
@@ -129,11 +130,13 @@ def init(
     Console().print(f"Wrote {path}. Next: shunt policy check, then shunt serve.", highlight=False)
 
 
+policy_app.command()(diff)
 app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
 app.add_typer(keys_app, name="keys", rich_help_panel="Configure")
 app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
 app.command(rich_help_panel="Run")(doctor)
+app.command(rich_help_panel="Understand")(replay)
 for verb in (calibrate, train, evaluate):
     app.command(rich_help_panel="Improve")(verb)
 

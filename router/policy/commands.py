@@ -8,11 +8,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from router.config import Config, ModelConfig, Policy, Rule
+from router.config import Config, ModelConfig, Policy, PolicyTest, Rule
 from router.policy.artifact import load_classifier
+from router.policy.clock import moment
 from router.policy.examples import run_tests
 from router.policy.loading import load
+from router.policy.plan import needs_score
 from router.policy.publication import json_schema
+from router.policy.steps import steps
 
 app = typer.Typer(no_args_is_help=True, help="Check and test the policy file; print its schema for editors.")
 
@@ -56,6 +59,44 @@ def run_examples(config: ConfigPath = None) -> None:
     failed = sum(not result.passed for result in results)
     _line(console, f"{len(results) - failed} passed", f"{failed} failed", _source(found))
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def explain(  # noqa: PLR0913, PLR0917 - an argument for each option
+    prompt: Annotated[str, typer.Option(help="What the user says.")],
+    config: ConfigPath = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="A policy, a model or an alias.")] = None,
+    caller: Annotated[list[str] | None, typer.Option(help="A tag of the caller's key; repeatable.")] = None,
+    header: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A header; repeatable.")] = None,
+    needs: Annotated[list[str] | None, typer.Option(help="json, tools, vision, and so on; repeatable.")] = None,
+    prompt_tokens: Annotated[int | None, typer.Option(min=0, help="Length of the whole prompt.")] = None,
+    past: Annotated[str | None, typer.Option(help="The model that the conversation is at.")] = None,
+    down: Annotated[list[str] | None, typer.Option(help="A model that is down; repeatable.")] = None,
+    at: Annotated[str | None, typer.Option(help="When, like 2026-03-02T10:00:00+01:00.")] = None,
+) -> None:
+    """Print how one request would be decided, step by step; no model is called."""
+    found, console = load(config), Console()
+    written = [pair.partition("=") for pair in header or ()]
+    if any(not equals for _, equals, _ in written):
+        raise typer.BadParameter("write NAME=VALUE", param_hint="--header")
+    if at is not None and moment(at) is None:
+        raise typer.BadParameter("a moment with its offset, like 2026-03-02T10:00:00+01:00", param_hint="--at")
+    test = PolicyTest(
+        prompt,
+        {name.lower(): value for name, _, value in written},
+        model,
+        frozenset(down or ()),
+        expect={},
+        line=0,
+        needs=frozenset(needs or ()),
+        prompt_tokens=prompt_tokens,
+        caller=frozenset(caller or ()),
+        at=None if at is None else moment(at),
+        past=past,
+    )
+    judgement = load_classifier(found).judge(prompt) if needs_score(found, model or found.default_policy) else None
+    for kind, words in steps(found, test, judgement):
+        console.print(Text.assemble((f"{kind:<9}", "red" if kind == "error" else ""), " ", words), soft_wrap=True)
 
 
 def _line(console: Console, first: str, second: str, rest: str, *, style: str = "") -> None:

@@ -56,7 +56,7 @@ def _run(config: Config, classifier: ClassifierLike, test: PolicyTest) -> TestRe
     states = {name: "down" if name in test.down else "ready" for name in config.models}
     judgement = classifier.judge(test.prompt) if needs_score(config, asked) else None
     try:
-        decision = decide(config, asked, _facts(test), judgement, states)
+        decision = decide(config, asked, facts_of_test(test), judgement, states)
     except RouterError as error:
         return TestResult(test, None, error.code, tuple(_compare(test, {"error": error.code})))
     zones = {config.models[name].zone for name in decision.hops}
@@ -69,7 +69,8 @@ def _run(config: Config, classifier: ClassifierLike, test: PolicyTest) -> TestRe
     return TestResult(test, decision, None, tuple(_compare(test, actual)))
 
 
-def _facts(test: PolicyTest) -> Facts:
+def facts_of_test(test: PolicyTest) -> Facts:
+    """What a request like that of the test would be known by."""
     message = {"role": "user", "content": test.prompt}
     request = ChatRequest(test.policy or "", (message,), None, stream=False, include_usage=False, params={})
     facts = facts_of(request, test.headers)
