@@ -16,6 +16,7 @@ from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
 from router.engine import source, wire
 from router.engine.budget import Budget
+from router.engine.client import Answer
 from router.engine.gguf import Gguf, GgufError
 from router.engine.inspection import inspect, inspect_adapter
 from router.engine.location import SourceError, place
@@ -132,15 +133,19 @@ class LocalBackend:
         with self._supervisor.activity.use():
             client = await self._supervisor.connect()
             stream = client.submit(submit_of(request, client.next_id()))
-            deltas = Deltas()
+            deltas, batch = Deltas(), list[Answer]()
             try:
                 while True:
-                    for event in deltas.of(await stream.batch()):
-                        yield event
+                    batch = await stream.batch()
+                    for event in deltas.of(batch):
                         if type(event) is Usage:
+                            batch = []
+                            yield event
                             return
+                        yield event
             finally:
-                used = await stream.stop(STOP_S)
+                # Whoever breaks off in the middle of the last batch has not seen the count at its end.
+                used = await stream.stop(STOP_S) or next((one for one in batch if isinstance(one, wire.Used)), None)
                 if used is not None:
                     request.bill.usage = usage_of(used)
 
