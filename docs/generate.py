@@ -7,17 +7,14 @@ commands print. `tests/test_docs.py` fails when either is out of date.
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from router.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = (
-    "", "serve", "engine", "ask", "route", "score", "usage", "replay", "doctor", "calibrate", "train", "evaluate", "init",
-    "policy check", "policy test", "policy schema", "policy explain", "policy diff",
-    "keys create", "keys list", "keys show", "keys rotate", "keys revoke", "models list", "models pull", "models show", "models rm",
-)  # fmt: skip
 
 
 def files() -> str:
@@ -43,12 +40,19 @@ def _by_room(path: Path) -> tuple[str, str]:
 def commands() -> str:
     """What the command line says of itself."""
     parts = ["# Commands", ""]
-    for command in COMMANDS:
-        parts += ["```console", f"$ shunt {command} --help".replace("  ", " "), _help(command.split()), "```", ""]
+    for words in ((), *_verbs(get_command(app))):
+        parts += ["```console", f"$ {' '.join(('shunt', *words, '--help'))}", _help(words), "```", ""]
     return "\n".join(parts)
 
 
-def _help(words: list[str]) -> str:
+def _verbs(group: Any) -> Iterator[tuple[str, ...]]:
+    """Every command that does something, as it is typed."""
+    for name, command in group.commands.items():
+        below = _verbs(command) if hasattr(command, "commands") else [()]
+        yield from ((name, *words) for words in below)
+
+
+def _help(words: tuple[str, ...]) -> str:
     environ = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     printed = CliRunner().invoke(app, [*words, "--help"], prog_name="shunt", env=environ, catch_exceptions=False)
     return "\n".join(line.rstrip() for line in printed.stdout.strip("\n").splitlines())

@@ -16,6 +16,7 @@ from router.ledger.commands import usage
 from router.policy.commands import app as policy_app
 from router.quality.commands import calibrate, evaluate, train
 from router.replay.commands import diff, replay
+from router.watching.commands import tail, top
 
 app = typer.Typer(
     name="shunt",
@@ -137,6 +138,8 @@ app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
 app.command(rich_help_panel="Run")(doctor)
 app.command(rich_help_panel="Understand")(replay)
+app.command(rich_help_panel="Understand")(tail)
+app.command(rich_help_panel="Understand")(top)
 for verb in (calibrate, train, evaluate):
     app.command(rich_help_panel="Improve")(verb)
 

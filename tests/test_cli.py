@@ -34,6 +34,8 @@ async def test_help_names_the_verbs(tmp_path: Path):
         "score",
         "usage",
         "doctor",
+        "tail",
+        "top",
         "calibrate",
         "train",
         "evaluate",

@@ -18,6 +18,8 @@ from the answers that a real Prometheus gave to the panels' own queries while a 
 - **All three in containers**: `SHUNT_API_KEY=... GRAFANA_PASSWORD=... docker compose -f deploy/compose/compose.yaml up`.
   The compose file is checked by its specification's schema and its mounts by a test; the images themselves were not built
   where this was written.
+- **In the terminal**: `shunt top` is a live table, `shunt tail` prints each request as it ends, and `shunt doctor` looks at
+  machine, policy, address, keys and models and says what to do.
 
 What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
 with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.

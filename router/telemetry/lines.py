@@ -56,6 +56,12 @@ class TextLine(logging.Formatter):
         return printable(f"{at} {level}{text}").encode()[:MAX_BYTES].decode(errors="ignore")
 
 
+def spoken(record: UsageRecord) -> str:
+    """A record as a line for a person: time, who answered, why, what it took."""
+    told = {name: getattr(record, name) for name in _NAMES} | {"attempts": " ".join(record.attempts)}
+    return printable(f"{time.strftime('%H:%M:%S', time.localtime(record.at))} {_sentence(told)}")
+
+
 def room(record: logging.LogRecord) -> str:
     """Which part of the program speaks."""
     return record.name.removeprefix(f"{OURS}.")

@@ -1,0 +1,1 @@
+"""`shunt tail` and `shunt top`: a running router, seen from the terminal."""
