@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from router import __version__
+from router.applying import apply
 from router.doctor.command import doctor
 from router.engine.commands import app as models_app
 from router.errors import ConfigError, RouterError
@@ -132,6 +133,7 @@ def init(
 
 
 policy_app.command()(diff)
+policy_app.command()(apply)
 app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
 app.add_typer(keys_app, name="keys", rich_help_panel="Configure")
 app.add_typer(models_app, name="models", rich_help_panel="Configure")

@@ -16,10 +16,14 @@ LOAD_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PolicyStatus:
-    """When the policy that serves was loaded (Unix seconds), and why a newer file was not taken, if it was not."""
+    """When the policy that serves was loaded (Unix seconds), and why a newer file was not taken, if it was not.
+
+    `kept` is what the file says and this process cannot take without a new start.
+    """
 
     loaded_at: float
     rejected: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class Generations:
@@ -32,7 +36,7 @@ class Generations:
         self._unused = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def take_over(self, runtime: Runtime) -> None:
+    async def take_over(self, runtime: Runtime, kept: tuple[str, ...] = ()) -> None:
         """Start what `runtime` has that the current one has not, then let it serve; requests under way are not touched.
 
         A model that takes longer than a minute to load is `loading` when requests come, as at the start.
@@ -44,14 +48,14 @@ class Generations:
         runtime.metrics.adopt(runtime.config)
         runtime.quotas.adopt(runtime.config.limits)
         runtime.metrics.reloaded("ok")
-        self.status = PolicyStatus(time.time())
+        self.status = PolicyStatus(time.time(), kept=kept)
         task = asyncio.ensure_future(self._retire(former, former.beside(runtime)))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
     def reject(self, error: ConfigError) -> None:
         """Remember why a file was not taken."""
-        self.status = PolicyStatus(self.status.loaded_at, error.problems)
+        self.status = PolicyStatus(self.status.loaded_at, error.problems, self.status.kept)
         self.current.metrics.reloaded("rejected")
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from classifiers import Judgement
+from classifiers import Classifier, Judgement
 from classifiers.conversation import user_text
 from router import policy
 from router.backends.base import Backend
@@ -24,7 +24,7 @@ from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
 from router.limits.quotas import Quotas
 from router.limits.ticket import Ticket
-from router.policy.artifact import load_classifier, usual_scores
+from router.policy.artifact import load_classifier, manifest_of, usual_scores
 from router.policy.decision import Decision, Facts, Load
 from router.policy.entitlement import seen_by
 from router.policy.facts import facts_of, needs_count
@@ -59,7 +59,9 @@ class Runtime:
 
     def __init__(self, config: Config, before: "Runtime | None" = None) -> None:
         self.config = config
-        self.classifier = load_classifier(config)
+        self.manifest = manifest_of(config)
+        is_same = before is not None and before.manifest == self.manifest
+        self.classifier: Classifier = before.classifier if before is not None and is_same else load_classifier(config)
         self.budget: Budget = before.budget if before else Budget(config.memory_budget_bytes)
         kept = before.unchanged(config) if before else {}
         self.targets: Mapping[str, Backend] = {

@@ -5,7 +5,12 @@ import signal
 from pathlib import Path
 
 import aiohttp
+import pytest
+from typer.testing import CliRunner
 
+from router.cli import app
+from router.control import Applied, apply_everywhere, listening
+from router.errors import ConfigError
 from tests.e2e.samples import metric
 from tests.fakes import faults
 from tests.fakes.large import LargeServer
@@ -167,3 +172,52 @@ async def test_row_44_a_bad_file_changes_nothing(tmp_path: Path):
             assert 2 <= metric(text, "shunt_policy_reloads_total", outcome="rejected")
             assert 2 <= metric(text, "shunt_policy_reloads_total", outcome="ok")
             assert loaded_at < metric(text, "shunt_policy_loaded_timestamp_seconds")
+
+
+async def test_apply_is_answered_by_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A good file is taken at once, a bad one is named with its line, and what waits for a restart is said."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    path = tmp_path / "shunt.yaml"
+    write(path, "http://127.0.0.1:9/v1", 0)
+    good = path.read_text()
+    async with served(path) as (url, generations), aiohttp.ClientSession(url) as http:
+        await until(lambda: any(tmp_path.glob("shunt/*.sock")))
+        path.write_text(good.replace("rule-0", "rule-5") + "memory_budget_mib: 99\nserver: {max_inflight: 7}\n")
+        (answer,) = await asyncio.to_thread(apply_everywhere, path)
+        assert ((), "rule-5") == (answer.problems, generations.current.config.policies["auto"].select[0].id)
+        assert ["memory_budget_mib", "server: max_inflight"] == sorted(
+            kept.split(" is read")[0] for kept in answer.kept
+        )
+        path.write_text(good.replace("tiers:", "teirs:"))
+        (answer,) = await asyncio.to_thread(apply_everywhere, path)
+        assert any("teirs" in problem and "shunt.yaml:" in problem for problem in answer.problems)
+        async with http.get("/readyz") as ready:
+            told = (await ready.json())["policy"]
+        assert list(answer.problems) == told["rejected"]
+        assert 2 == len(told["kept"])
+    with pytest.raises(ConfigError, match="no server of"):
+        apply_everywhere(path)
+
+
+async def test_a_folder_of_somebody_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where others could open the socket there is none, and the server serves without it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "shunt").mkdir()
+    (tmp_path / "shunt").chmod(0o755)
+
+    async def apply() -> Applied:
+        raise AssertionError
+
+    async with listening(tmp_path / "shunt.yaml", apply):
+        assert [] == list((tmp_path / "shunt").iterdir())
+
+
+def test_apply_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each process with what it said; exit status 1 when one refused."""
+    path = tmp_path / "shunt.yaml"
+    path.touch()
+    answers = [Applied(1, (), ("w",), ("k",)), Applied(2, ("p",))]
+    monkeypatch.setattr("router.control.apply_everywhere", lambda _path: answers)
+    done = CliRunner().invoke(app, ["policy", "apply", "--config", str(path)], catch_exceptions=False)
+    lines = ["process 1 took it", "  w", "  k", "process 2 refused it, the old policy goes on", "  p"]
+    assert (1, lines) == (done.exit_code, done.stdout.splitlines())

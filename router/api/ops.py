@@ -23,7 +23,7 @@ async def readyz(request: Request) -> JSONResponse:
     targets = {name: {"status": state.status, "reason": state.reason} for name, state in states.items()}
     status = "ready" if is_ready else "draining" if runtime.is_draining else "not ready"
     loaded = generations_of(request).status
-    told = {"loaded_at": loaded.loaded_at, "rejected": loaded.rejected[:MAX_PROBLEMS]}
+    told = {"loaded_at": loaded.loaded_at, "rejected": loaded.rejected[:MAX_PROBLEMS], "kept": loaded.kept}
     return JSONResponse({"status": status, "targets": targets, "policy": told}, 200 if is_ready else 503)
 
 

@@ -1,5 +1,7 @@
 """The classifier that a configuration names."""
 
+from collections.abc import Mapping
+
 from classifiers import ArtifactError, Classifier
 from classifiers import load as load_artifact
 from classifiers.artifact import SHIPPED, read_manifest
@@ -20,13 +22,22 @@ def load_classifier(config: Config) -> Classifier:
         raise ConfigError(str(error)) from error
 
 
+def manifest_of(config: Config) -> Mapping[str, object]:
+    """The artifact's manifest, which names every file with its digest: the same manifest is the same classifier.
+
+    Raises:
+        ConfigError: it is missing or altered.
+    """
+    try:
+        return read_manifest(config.artifact or SHIPPED)
+    except ArtifactError as error:
+        raise ConfigError(str(error)) from error
+
+
 def usual_scores(config: Config) -> tuple[float, ...]:
     """The histogram that drift is measured against: the lock's, else the artifact's, else nothing."""
     if config.usual_scores:
         return config.usual_scores
-    try:
-        found = read_manifest(config.artifact or SHIPPED).get("score_histogram")
-    except ArtifactError as error:
-        raise ConfigError(str(error)) from error
+    found = manifest_of(config).get("score_histogram")
     shares = found if isinstance(found, list) else []
     return tuple(float(share) for share in shares) if len(shares) == BINS and sum(shares) > 0 else ()
