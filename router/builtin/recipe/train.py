@@ -35,8 +35,8 @@ class Plan:
     vocabulary_examples: int = 20_000
     warm_up_steps: int = 40
     plain_steps: int = 1000
-    steady_steps: int = 2200
-    falling_steps: int = 2800
+    steady_steps: int = 3600
+    falling_steps: int = 3200
     threads: int = 1
 
     @property
