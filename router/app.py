@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from router import __version__
-from router.api import chat, embeddings, models, ops, route
+from router.api import chat, embeddings, models, ops, route, usage
 from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
@@ -38,6 +38,7 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/models", models.list_models),
     ("GET", "/models/{name:path}", models.show_model),
     ("POST", "/route", route.route),
+    ("GET", "/usage", usage.show_usage),
 )
 OPS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/livez", ops.livez),

@@ -13,7 +13,7 @@ from router.doctor.command import doctor
 from router.engine.commands import app as models_app
 from router.errors import ConfigError, RouterError
 from router.keys.commands import app as keys_app
-from router.ledger.commands import usage
+from router.ledger.commands import ledger_app, usage
 from router.policy.commands import app as policy_app
 from router.quality.commands import calibrate, evaluate, train
 from router.replay.commands import diff, replay
@@ -138,6 +138,7 @@ app.add_typer(policy_app, name="policy", rich_help_panel="Configure")
 app.add_typer(keys_app, name="keys", rich_help_panel="Configure")
 app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
+app.add_typer(ledger_app, name="ledger", rich_help_panel="Understand")
 app.command(rich_help_panel="Run")(doctor)
 app.command(rich_help_panel="Understand")(replay)
 app.command(rich_help_panel="Understand")(tail)

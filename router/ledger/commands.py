@@ -1,6 +1,7 @@
-"""`shunt usage`: what was spent and saved."""
+"""`shunt usage`, what was spent and saved, and `shunt ledger`, the records themselves."""
 
 import re
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from router.errors import ConfigError
+from router.ledger.form import Format
 from router.ledger.grouping import By
 
+ConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="The policy file, as for `shunt serve`.")]
+
+ledger_app = typer.Typer(help="Export the records, and check that all counts agree.", no_args_is_help=True)
 UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def usage(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The policy file, as for `shunt serve`.")
-    ] = None,
+    config: ConfigPath = None,
     by: Annotated[
         list[By] | None, typer.Option(help="Group by this; repeat it for more. Default: day and model.")
     ] = None,
@@ -55,3 +59,52 @@ def instant(text: str, now: float) -> float | None:
     except ValueError:
         raise typer.BadParameter("a date (2026-01-31), an age (24h, 7d, 4w), or all", param_hint="--since") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+@ledger_app.command()
+def export(
+    config: ConfigPath = None,
+    form: Annotated[Format, typer.Option("--format", help="JSON lines, CSV or Parquet.")] = Format.JSONL,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; default: standard output.")] = None,
+    since: Annotated[str, typer.Option(help="A date (2026-01-31), an age (24h, 7d, 4w), or all.")] = "all",
+) -> None:
+    """Write every record, oldest first, with its id as request_id."""
+    from router import policy  # noqa: PLC0415
+    from router.ledger.export import export as write  # noqa: PLC0415
+
+    state_dir, start = policy.load(config).state_dir, instant(since, time.time())
+    if output is None:
+        write(state_dir, form, sys.stdout.buffer, start)
+        return
+    try:
+        with output.open("wb") as file:
+            count = write(state_dir, form, file, start)
+    except OSError as error:
+        raise ConfigError(f"{output}: {error.strerror}") from error
+    typer.echo(f"Wrote {count} records to {output}.")
+
+
+@ledger_app.command()
+def verify(
+    config: ConfigPath = None,
+    url: Annotated[str | None, typer.Option(help="The running server; default: the policy file's address.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="SHUNT_API_KEY", help="A key, where the server wants one.")] = None,
+) -> None:
+    """Check that journals, store and the metrics of the running server agree; status 1 when they do not."""
+    from router import policy  # noqa: PLC0415
+    from router.ledger import verify as checks  # noqa: PLC0415
+    from router.ledger.scrape import scraper  # noqa: PLC0415
+
+    found = policy.load(config)
+    results = checks.verify_store(found.state_dir)
+    scrape = scraper(url or f"http://{found.server.host}:{found.server.port}", key)
+    if scrape is None:
+        typer.echo("-      no server answers, so that no metrics were compared")
+    else:
+        results += checks.verify_metrics(found.state_dir, scrape)
+    for check in results:
+        typer.echo(
+            f"{'wrong' if check.problem else 'ok':6} {check.what}{(check.problem and f': {check.problem}') or ''}"
+        )
+    if any(check.problem for check in results):
+        raise typer.Exit(1)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class By(StrEnum):
-    """What records can be grouped by; days are days of UTC."""
+    """What records can be grouped by; days are days of UTC. What a key with several tags used counts for each of them."""
 
     DAY = "day"
     MODEL = "model"
@@ -14,3 +14,5 @@ class By(StrEnum):
     REASON = "reason"
     TASK = "task"
     OUTCOME = "outcome"
+    KEY = "key"
+    TAG = "tag"

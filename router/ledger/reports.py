@@ -11,29 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.grouping import By
+from router.ledger.line import Line
 from router.ledger.store import Store, records
+from router.ledger.tagging import by_tag
 from router.ledger.tally import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The sums of one group. Money in USD.
-
-    `cost_usd` is the sum of the known costs, None when none is known; `unknown_costs` says how many are not in it.
-    `baseline_usd` and `saved_usd` cover the requests whose own cost and baseline are both known, so that they compare
-    like with like; `unknown_savings` says how many are not in them.
-    """
-
-    group: tuple[str | None, ...]
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int
-    cost_usd: float | None
-    unknown_costs: int
-    baseline_usd: float | None
-    saved_usd: float | None
-    unknown_savings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +43,11 @@ def up_to_date(state_dir: Path, by: Sequence[By], since: float | None = None) ->
 
 def report(store: Store, by: Sequence[By], since: float | None = None) -> Report:
     """Add up the records from `since` on."""
-    keys = [records.c[name] for name in by]
+    keys = [records.c["tags" if name is By.TAG else name] for name in by]
     sums = select(*keys, *_sums()).group_by(*keys).order_by(*keys)
     with store.reading() as connection:
         lines = tuple(_line(row, len(keys)) for row in connection.execute(_from(sums, since)))
+        lines = by_tag(lines, list(by).index(By.TAG)) if By.TAG in by else lines
         total = _line(connection.execute(_from(select(*_sums()), since)).one(), 0)
     return Report(tuple(by), since, lines, total)
 

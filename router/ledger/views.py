@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from router.ledger.reports import Line, Report
+from router.ledger.line import Line
+from router.ledger.reports import Report
 
 PLAIN_WIDTH = 240  # a pipe has no width of its own, and a line of a table must not be broken there
 SUMS = tuple(field.name for field in fields(Line) if field.name != "group")

@@ -8,6 +8,7 @@ from router.caller import Caller
 from router.chat import ChatRequest
 from router.errors import QuotaExceeded
 from router.limits.meter import Meter, Moment
+from router.limits.standing import bound, spending
 from router.limits.till import Account, Till, units, units_up
 
 ANSWER_TOKENS = 4096
@@ -17,7 +18,10 @@ MINUTE_S = 60.0
 
 
 class Ticket:
-    """Made when a request comes and closed when it is over; closing releases whatever was not settled."""
+    """Made when a request comes and closed when it is over; closing releases whatever was not settled.
+
+    `tills` are everybody's, then the key's if there is one, then those of its tags.
+    """
 
     def __init__(
         self, caller: Caller, meters: Iterable[Meter], tills: Iterable[Till], clock: Callable[[], Moment]
@@ -128,6 +132,18 @@ class Ticket:
 
     def _current(self, now: Moment) -> tuple[Account, ...]:
         return tuple(account for till in self._tills for account in (till.day(now.wall), till.month(now.wall)))
+
+    def standing(self) -> dict[str, object]:
+        """What the caller has spent, and the limits that apply."""
+        now, caller = self._clock(), self.caller
+        own = self._tills[0 if caller.key is None else 1]
+        return {
+            "object": "usage",
+            "key": caller.key,
+            "tags": sorted(caller.tags),
+            **spending(own, now),
+            "limits": [bound(meter, now) for meter in self._meters],
+        }
 
     def headers(self) -> dict[str, str]:
         """`x-ratelimit-*` in OpenAI's words: of the limit that leaves least."""

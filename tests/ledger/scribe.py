@@ -16,15 +16,19 @@ from tests.ledger.examples import record
 MARK = b"." * 255 + b"\n"
 
 
-def main() -> None:
-    """Write until killed; one `MARK` on standard output for each record, in order."""
-    state_dir, name = Path(sys.argv[1]), sys.argv[2]
+def write(state_dir: Path, name: str, out: int) -> None:
+    """Write until killed; one `MARK` into `out` for each record, in order."""
     # Small files, so that kills fall into rotation too.
-    journal = Journal(state_dir / JOURNAL_FOLDER, max_file_bytes=4096)
+    journal = Journal(state_dir / JOURNAL_FOLDER, max_file_bytes=32_768)
     journal.open()
     for number in itertools.count():
         if journal.append(record(f"{name}-{number}")):
-            os.write(1, MARK)
+            os.write(out, MARK)
+
+
+def main() -> None:
+    """Write for as long as it lives."""
+    write(Path(sys.argv[1]), sys.argv[2], 1)
 
 
 if __name__ == "__main__":

@@ -161,3 +161,25 @@ def test_help_is_light():
     code = "import sys; import router.ledger.commands; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_sums_by_key_and_tag(tmp_path: Path):
+    """A key with two tags counts for both; the total counts it once, and who has no key has none."""
+    journal = Journal(tmp_path / JOURNAL_FOLDER)
+    journal.open()
+    for each in (
+        record("a", key="app", tags=("prod", "team-a"), cost_usd=1.0),
+        record("b", key="job", tags=("team-a",), cost_usd=None),
+        record("c", cost_usd=4.0),
+    ):
+        journal.append(each)
+    journal.close()
+    tags = reports.up_to_date(tmp_path, [By.TAG])
+    assert [(line.group, line.requests, line.cost_usd, line.unknown_costs) for line in tags.lines] == [
+        ((None,), 1, 4.0, 0),
+        (("prod",), 1, 1.0, 0),
+        (("team-a",), 2, 1.0, 1),
+    ]
+    assert (tags.total.requests, tags.total.cost_usd) == (3, 5.0)
+    keys = reports.up_to_date(tmp_path, [By.KEY])
+    assert [line.group for line in keys.lines] == [(None,), ("app",), ("job",)]

@@ -212,3 +212,21 @@ async def test_limits_are_told_in_headers(large: LargeServer, tmp_path: Path):
     assert answers[0][2]["x-ratelimit-limit-tokens"] == "600"
     assert answers[2][1]["error"]["code"] == "rate_limit_exceeded"
     assert int(answers[2][2]["retry-after"]) > 0
+
+
+async def test_a_caller_sees_its_own_usage(large: LargeServer, tmp_path: Path):
+    """`GET /v1/usage` tells a key what it has spent and the bounds that hold, and nothing of others."""
+    other = a_key(tmp_path, "other", tags=("team-b",))
+    key = a_key(tmp_path, tags=("team-a",), limit=Limit("app", key="app", usd_per_day=4 * COST))
+    budgets = "[{id: team, match: {key_tag: team-a}, requests_per_minute: 9}, {id: b, match: {key_tag: team-b}, concurrent: 1}]"
+    async with served(written(tmp_path, large, budgets)) as (url, _), aiohttp.ClientSession() as http:
+        assert [(await ask(http, url, headers=who))[0] for who in (key, other)] == [200, 200]
+        async with http.get(f"{url}/v1/usage", headers=key) as answer:
+            usage = await answer.json()
+    assert (usage["key"], usage["tags"]) == ("app", ["team-a"])
+    assert usage["day"]["spent_usd"] == usage["month"]["spent_usd"] == pytest.approx(COST)
+    assert usage["day"]["reserved_usd"] == 0
+    assert [(one["id"], one["of"], one["budget_used_pct"]) for one in usage["limits"]] == [
+        ("app", "key", 25.0),
+        ("team", "tag", None),
+    ]

@@ -1,0 +1,92 @@
+"""The records as JSON lines, CSV or Parquet, row by row: the whole ledger never has to fit into memory."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sqlalchemy import Boolean, Float, Integer, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from router.errors import ConfigError
+from router.ledger.drain import drain
+from router.ledger.form import Format
+from router.ledger.store import Store, records
+from router.ledger.tally import Tally
+
+BATCH = 5_000
+INNER = frozenset({"id", "journal", "position"})  # where a record came from is of no use elsewhere
+COLUMNS = tuple(column for column in records.columns if column.name not in INNER)
+
+
+def export(state_dir: Path, form: Format, out: BinaryIO, since: float | None = None) -> int:
+    """Write every record from `since` on, oldest first, and return how many; what waits in the journals is stored first.
+
+    Raises:
+        ConfigError: the ledger cannot be used, or Parquet was asked for and pyarrow is not installed.
+    """
+    write = {Format.JSONL: _jsonl, Format.CSV: _csv, Format.PARQUET: _parquet}[form]
+    try:
+        with Store.in_folder(state_dir) as store:
+            drain(state_dir, store, Tally())
+            return write(_batches(store, since), out)
+    except SQLAlchemyError as error:
+        raise ConfigError(f"the ledger in {state_dir} cannot be used: {type(error).__name__}") from error
+
+
+def _batches(store: Store, since: float | None) -> Iterator[list[Mapping[str, Any]]]:
+    query = select(*COLUMNS).order_by(records.c.id)
+    if since is not None:
+        query = query.where(records.c.at >= since)
+    with store.reading() as connection:
+        rows = connection.execution_options(yield_per=BATCH).execute(query)
+        for rows_of_batch in rows.mappings().partitions(BATCH):
+            yield [dict(row) for row in rows_of_batch]
+
+
+def _jsonl(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
+    count = 0
+    for batch in batches:
+        out.writelines(json.dumps(_typed(row), allow_nan=False).encode() + b"\n" for row in batch)
+        count += len(batch)
+    return count
+
+
+def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists as lists: the store keeps them as text."""
+    return {**row, "attempts": json.loads(row["attempts"]), "tags": row["tags"].split(",") if row["tags"] else []}
+
+
+def _csv(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.DictWriter(text, [column.name for column in COLUMNS], lineterminator="\n")
+    writer.writeheader()
+    count = 0
+    for batch in batches:
+        writer.writerows(batch)
+        count += len(batch)
+    text.flush()
+    text.detach()
+    return count
+
+
+def _parquet(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - 40 MB that only this format needs
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("Parquet needs pyarrow: pip install 'shunt[parquet]'") from None
+    kinds = {Boolean: pa.bool_(), Float: pa.float64(), Integer: pa.int64()}
+    schema = pa.schema([(column.name, _kind(column.type, kinds, pa.string())) for column in COLUMNS])
+    count = 0
+    with pq.ParquetWriter(out, schema) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_pylist(batch, schema))
+            count += len(batch)
+    return count
+
+
+def _kind(declared: object, kinds: Mapping[type, Any], otherwise: Any) -> Any:
+    return next((kind for name, kind in kinds.items() if isinstance(declared, name)), otherwise)
