@@ -15,6 +15,8 @@ from starlette.types import ASGIApp
 
 from router import __version__
 from router.api import chat, embeddings, models, ops, route, usage
+from router.api.messages.count import count_tokens
+from router.api.messages.endpoint import create_message
 from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
@@ -35,6 +37,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/chat/completions", chat.chat_completions),
     ("POST", "/embeddings", embeddings.create_embeddings),
+    ("POST", "/messages", create_message),
+    ("POST", "/messages/count_tokens", count_tokens),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{name:path}", models.show_model),
     ("POST", "/route", route.route),
@@ -118,7 +122,7 @@ async def _on_router_error(request: Request, error: RouterError) -> Response:
     state = request.scope["state"]
     if not state.get("is_accepted"):
         request.app.state.generations.current.refused(error, state["request_id"])
-    return refusal(error)
+    return refusal(error, request.scope)
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -133,5 +137,5 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     return response
 
 
-async def _on_defect(_request: Request, _error: Exception) -> Response:
-    return refusal(InternalError("Internal error."))
+async def _on_defect(request: Request, _error: Exception) -> Response:
+    return refusal(InternalError("Internal error."), request.scope)

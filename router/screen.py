@@ -55,7 +55,7 @@ def _pasteable(base: str) -> str:
 curl       curl {base}/v1/chat/completions -H 'content-type: application/json' \\
              -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 openai     OpenAI(base_url="{base}/v1", api_key="unused").chat.completions.create(model="auto", ...)
-anthropic  export ANTHROPIC_BASE_URL={base}   # this version does not serve /v1/messages yet
+anthropic  export ANTHROPIC_BASE_URL={base}   # Claude Code, the Anthropic SDKs: /v1/messages
 why        shunt route "Prove that there are infinitely many primes."
 metrics    {base}/metrics
 """

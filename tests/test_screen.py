@@ -22,4 +22,6 @@ def test_the_screen_shows_address_models_and_lines_to_paste(tmp_path: Path):
     assert "curl http://127.0.0.1:8080/v1/chat/completions" in text
     assert 'base_url="http://127.0.0.1:8080/v1"' in text
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:8080" in text
+    assert "/v1/messages" in text
+    assert "does not serve" not in text
     assert "\x1b" not in text

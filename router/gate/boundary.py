@@ -13,6 +13,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.errors import HeadersTooLarge, InternalError, RouterError
+from router.gate.anthropic import speaks_anthropic
 from router.gate.refusal import refusal
 
 MAX_HEADERS = 128
@@ -38,6 +39,8 @@ class Boundary:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         headers: dict[str, str] = state.setdefault("answer_headers", {})
+        if speaks_anthropic(scope["path"]):
+            headers["request-id"] = request_id
         started = time.perf_counter()
         is_open = False
 
@@ -62,14 +65,14 @@ class Boundary:
             if is_open:
                 raise
             self.on_refused(error, request_id)
-            await refusal(error)(scope, receive, send_with_headers)
+            await refusal(error, scope)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the last boundary: a defect must not answer outside the envelope
             logger.error(  # noqa: TRY400 - a traceback's text could hold a prompt
                 "request %s failed in %s", request_id, _place(error)
             )
             if is_open:
                 return
-            await refusal(InternalError("Internal error."))(scope, receive, send_with_headers)
+            await refusal(InternalError("Internal error."), scope)(scope, receive, send_with_headers)
 
     def _check_headers(self, scope: Scope) -> None:
         headers = scope["headers"]

@@ -1,0 +1,99 @@
+"""An exchange on its way to the client, in whichever shape its edge frames it."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterable
+from contextlib import aclosing
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from router.api.presence import while_present
+from router.chat import Event, Json
+from router.errors import ClientGone, RouterError, StreamInterrupted
+from router.exchange import Exchange
+from router.ledger.record import UsageRecord
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ExchangeAnswer(Response):
+    """Carries an exchange out where both the client's presence and its socket are at hand; an edge says how it looks."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+
+    @abstractmethod
+    async def whole(self, events: AsyncIterable[Event]) -> Json:
+        """One body of all `events`."""
+
+    @abstractmethod
+    def frame(self, event: Event) -> bytes | None:
+        """The frames of one event, None for one that clients do not see."""
+
+    @abstractmethod
+    def done(self, record: UsageRecord) -> bytes:
+        """The end of a complete stream."""
+
+    @abstractmethod
+    def broken(self, error: RouterError) -> bytes:
+        """The end of a broken stream."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry the exchange out.
+
+        Raises:
+            RouterError: nothing was sent yet, and the error says why.
+        """
+        try:
+            async with self.exchange.accounted(), while_present(receive):
+                if self.exchange.request.stream:
+                    await self._stream(send)
+                else:
+                    await self._whole(scope, receive, send)
+        except ClientGone:
+            return
+
+    async def _whole(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self.exchange
+        async with aclosing(exchange.events()) as events:
+            answer = await self.whole(events)
+        exchange.settle("ok")
+        await JSONResponse(answer)(scope, receive, send)
+
+    async def _stream(self, send: Send) -> None:
+        exchange, is_open = self.exchange, False
+        try:
+            async with aclosing(exchange.events()) as events:
+                async for event in events:
+                    if not is_open:
+                        # The status waits for the first event: until then another target may take over.
+                        await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
+                        is_open = True
+                    frame = self.frame(event)
+                    if frame:
+                        await send({"type": "http.response.body", "body": frame, "more_body": True})
+            record = exchange.settle("ok")
+            await send({"type": "http.response.body", "body": self.done(record)})
+        except StreamInterrupted as error:
+            if not is_open:
+                raise
+            exchange.settle("interrupted", error.status)
+            await send({"type": "http.response.body", "body": self.broken(error)})
+
+
+def account(record: UsageRecord) -> dict[str, object]:
+    """What a stream says about money beside its usage, since its headers left before the price was known."""
+    saved = None if record.cost_usd is None or record.baseline_usd is None else record.baseline_usd - record.cost_usd
+    return {
+        "model": record.target,
+        "rule": record.rule,
+        "reason": record.reason,
+        "score": record.score,
+        "cost_usd": record.cost_usd,
+        "saved_usd": saved,
+        "baseline": record.baseline,
+    }

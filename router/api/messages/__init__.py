@@ -1,0 +1,1 @@
+"""Anthropic's Messages API: its request translated to the internal one, and the events framed as its messages."""
