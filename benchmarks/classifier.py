@@ -11,10 +11,10 @@ from benchmarks.pace import reference_ms
 from benchmarks.prompts import prompts
 from classifiers import Classifier, load
 
-ROUNDS = 15
-REPEATS = 300
+ROUNDS = 7
+REPEATS = 100
 WORDS = 100
-TEXTS = 40
+TEXTS = 24
 SENTENCE = (
     "Could you please look at the orders of last month and explain why two of the totals are off by a few cents? "
 )

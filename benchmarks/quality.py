@@ -48,7 +48,6 @@ def _latency(_: Path) -> dict[str, float]:
 
 SECTIONS: dict[str, Callable[[Path], object]] = {
     "tracks": quality_tracks.measure,
-    "study": quality_tracks.study,
     "hand_written": _hand_written,
     "unchanged": _noise,
     "latency": _latency,
@@ -59,12 +58,14 @@ SECTIONS: dict[str, Callable[[Path], object]] = {
 def lines(result: dict[str, Any]) -> list[str]:
     """The result for a terminal."""
     found = []
-    for name, routers in result.get("tracks", {}).items():
-        for router in ("out_of_domain", "in_domain", "length", "oracle"):
+    tracks = result.get("tracks", {"sets": {}, "study": {}})
+    for name, routers in tracks["sets"].items():
+        for router in ("out_of_domain", "in_domain", "in_domain_blend", "length", "oracle"):
             if router in routers:
                 one = routers[router]
                 words = f"{name:9} {router:14} APGR {one['apgr']:.3f} +- {one['deviation']:.3f}"
                 found.append(f"{words}  CPT50 {one['cpt50']:.3f}  CPT80 {one['cpt80']:.3f}")
+    found += [f"{family}: {areas}" for family, areas in tracks["study"].items()]
     found += [f"unchanged under {name}: {share:.3f}" for name, share in result.get("unchanged", {}).items()]
     found += [f"{name}: {value}" for name, value in result.get("hand_written", {}).items()]
     return found + [f"{name}: {value:.0f}" for name, value in result.get("latency", {}).items()]
@@ -74,14 +75,14 @@ def plot(record: dict[str, Any], path: Path) -> None:
     """Draw APGR of each set and router as one PNG."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that only a picture needs
 
-    tracks = record["result"].get("tracks", {})
+    tracks = record["result"].get("tracks", {"sets": {}})["sets"]
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
-    for number, router in enumerate(("length", "out_of_domain", "in_domain")):
+    for number, router in enumerate(("length", "out_of_domain", "in_domain", "in_domain_blend")):
         sets = [(place, found[router]) for place, found in enumerate(tracks.values()) if router in found]
-        places = [place + (number - 1) * 0.27 for place, _ in sets]
+        places = [place + (number - 1.5) * 0.2 for place, _ in sets]
         heights, deviations = [one["apgr"] for _, one in sets], [one["deviation"] for _, one in sets]
-        axes.bar(places, heights, 0.25, yerr=deviations, label=router.replace("_", " "))
+        axes.bar(places, heights, 0.18, yerr=deviations, label=router.replace("_", " "))
     axes.axhline(0.5, color="grey", linewidth=1)
     axes.set_xticks(range(len(tracks)), [f"{name} ({found['prompts']})" for name, found in tracks.items()])
     axes.set_ylim(0.4, 0.75)

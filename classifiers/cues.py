@@ -34,32 +34,45 @@ ASCII_END = 128
 
 @dataclass(frozen=True, slots=True)
 class _Stem:
-    """Words in a row, the last of which may go on unless `whole`; `marks` is the text itself where it has marks."""
+    """Words in a row, the last of which may go on unless `whole`; `marks` is the text itself where it has marks.
+
+    It is looked up by its longest word, which stands at `anchor`: many stems start with "in" or "the", as do many texts.
+    """
 
     words: tuple[bytes, ...]
-    last: bytes
     whole: bool
     marks: str | None
     cue: int
+    anchor: int
 
-    def matches(self, words: list[bytes], place: int, text: str) -> bool:
-        """Whether the stem stands at this word."""
-        end = place + len(self.words)
-        if end >= len(words) or not words[end].startswith(self.last) or (self.whole and words[end] != self.last):
+    @property
+    def exact(self) -> bool:
+        """Whether the word at the anchor must be the whole word of a text."""
+        return self.whole or self.anchor + 1 < len(self.words)
+
+    def stands(self, words: list[bytes], place: int) -> bool:
+        """Whether the stem, of several words, has its anchor at this word."""
+        start, last = place - self.anchor, place - self.anchor + len(self.words) - 1
+        if start < 0 or last >= len(words) or not words[last].startswith(self.words[-1]):
             return False
-        return tuple(words[place:end]) == self.words and (self.marks is None or self.marks in text)
+        return tuple(words[start:last]) == self.words[:-1] and (not self.whole or words[last] == self.words[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Stems:
-    """The stems that may start at a word: those of one word, and the longer ones by the next word's first byte."""
+    """The stems that may stand at a word.
 
-    short: list[_Stem]
-    long: dict[bytes, list[_Stem]]
+    Those of one word are plain tuples (text, whole, marks, cue), because most of the work is to look at them.
+    """
+
+    short: list[tuple[bytes, bool, str | None, int]]
+    long: list[_Stem]
 
     def add(self, stem: _Stem) -> None:
-        second = (*stem.words[1:], stem.last)[0][:1]
-        (self.long.setdefault(second, []) if stem.words else self.short).append(stem)
+        if len(stem.words) > 1:
+            self.long.append(stem)
+        else:
+            self.short.append((stem.words[0], stem.whole, stem.marks, stem.cue))
 
 
 def read_lexicon(content: str) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -81,7 +94,7 @@ class CueMatcher:
         for cue, (_, texts) in enumerate(lexicon.values()):
             for stem in map(_stem, texts, [cue] * len(texts)):
                 for key in _keys(stem):
-                    self._stems.setdefault(key, _Stems([], {})).add(stem)
+                    self._stems.setdefault(key, _Stems([], [])).add(stem)
 
     def find(self, reading: Reading) -> dict[int, bool]:
         """The number of every cue that occurs, and whether it leads: stands near the head or the tail."""
@@ -91,18 +104,18 @@ class CueMatcher:
         if not places:
             return found
         head, tail = _edges(words, len(folded))
-        following = [*words[1:], b""]
         for place, stems in places:
-            leads = place < head or place >= tail
-            longer = stems.long.get(following[place][:1], ()) if stems.long else ()
-            for stem in (*stems.short, *longer):
-                known = found.get(stem.cue)
-                if (known is None or (leads and not known)) and stem.matches(words, place, folded):
-                    found[stem.cue] = leads
+            leads, word = place < head or place >= tail, words[place]
+            for start, whole, marks, cue in stems.short:
+                if word.startswith(start) and (not whole or word == start) and (marks is None or marks in folded):
+                    found[cue] = leads or found.get(cue, False)
+            for stem in stems.long:
+                if stem.stands(words, place) and (stem.marks is None or stem.marks in folded):
+                    found[stem.cue] = leads or found.get(stem.cue, False)
         return found
 
     def _places(self, words: list[bytes], *, ascii_only: bool) -> list[tuple[int, _Stems]]:
-        """The words that some stems may start at, and which."""
+        """The words that some stems may stand at, and which."""
         look_up = self._stems.get
         found = [(place, stems) for place, word in enumerate(words) if (stems := look_up(word[:_PREFIX]))]
         if ascii_only:
@@ -125,7 +138,8 @@ def _stem(text: str, cue: int) -> _Stem:
     if not words:
         raise ValueError(f"{text!r}: a stem needs a letter")
     whole = text.endswith("$") or _is_mark(plain[-1])
-    return _Stem(tuple(words[:-1]), words[-1], whole, plain if any(map(_is_mark, plain)) else None, cue)
+    anchor = max(range(len(words)), key=lambda place: len(words[place]))
+    return _Stem(tuple(words), whole, plain if any(map(_is_mark, plain)) else None, cue, anchor)
 
 
 def _is_mark(character: str) -> bool:
@@ -133,15 +147,15 @@ def _is_mark(character: str) -> bool:
 
 
 def _keys(stem: _Stem) -> Iterator[bytes]:
-    """The first bytes of every word that the stem may start at."""
-    first = stem.words[0] if stem.words else stem.last
-    longest = _PREFIX if first[0] < ASCII_END else _LONG_PREFIX
-    if stem.words or stem.whole or len(first) >= longest:
-        yield first[:longest]
-    elif len(first) >= _PREFIX:
-        yield first[:_PREFIX]
-    elif len(first) < _SHORTEST:
-        raise ValueError(f"{first!r}: a stem so short must be a whole word")
+    """The first bytes of every word that the stem's anchor may be."""
+    word = stem.words[stem.anchor]
+    longest = _PREFIX if word[0] < ASCII_END else _LONG_PREFIX
+    if stem.exact or len(word) >= longest:
+        yield word[:longest]
+    elif len(word) >= _PREFIX:
+        yield word[:_PREFIX]
+    elif len(word) < _SHORTEST:
+        raise ValueError(f"{word!r}: a stem so short must be a whole word")
     else:
-        yield first
-        yield from (first + bytes((byte,)) for byte in range(256))
+        yield word
+        yield from (word + bytes((byte,)) for byte in range(256))

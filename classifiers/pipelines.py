@@ -9,7 +9,7 @@ from classifiers.gain import GainRegressor
 from classifiers.ngrams import BITS
 from classifiers.shape import FORMS, SHAPE
 
-TASK_BITS = 15
+TASK_BITS = 12
 
 # How much words may move the score of each form of prompt, beside its shape. Words carry a benchmark's own topics: many
 # rows can teach them (exam questions with options), few cannot (word problems).

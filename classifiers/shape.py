@@ -73,6 +73,7 @@ _MULTIPLES = frozenset(
 )
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|far)\b|\bcalculate\b")
 _ENDS = (".", "!", "?", "。", "؟")
+_ASKING = ("how ", "calculate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,13 @@ def _form(text: str, options: int, numbers: int) -> int:
     if not numbers or len(text) <= WORD_PROBLEM_CHARACTERS:
         return OPEN
     asks = text.endswith(("?", "؟")) and numbers > 1 and _sentence_ends(text[:-1]) > 0
-    return WORD_PROBLEM if asks or _AMOUNT.search(text) else OPEN
+    return WORD_PROBLEM if asks or (any(map(text.__contains__, _ASKING)) and _AMOUNT.search(text)) else OPEN
 
 
 def _sentence_ends(text: str) -> int:
     # Folded text has no white space but single spaces, so plain counts do what a pattern would.
-    return sum(text.count(f"{end} ") for end in _ENDS) + text.endswith(_ENDS)
+    found = text.count(". ") + text.count("! ") + text.count("? ") + text.endswith(_ENDS)
+    return found if text.isascii() else found + text.count("。 ") + text.count("؟ ")
 
 
 def _negates(text: str, words: list[bytes]) -> bool:
