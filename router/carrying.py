@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from pathlib import Path
 
+from router.config import Config
 from router.errors import ConfigError
 from router.limits.quotas import Quotas, Spent
 from router.limits.till import day_start, month_start
@@ -18,8 +18,8 @@ logger = logging.getLogger("shunt.limits")
 class Carrying:
     """Reads the ledger once, beside the requests; while its store is down it is tried again and the limits begin at zero."""
 
-    def __init__(self, state_dir: Path, quotas: Quotas) -> None:
-        self._state_dir = state_dir
+    def __init__(self, config: Config, quotas: Quotas) -> None:
+        self._config = config
         self._quotas = quotas
         self._began_at = time.time()
         self._task: asyncio.Task[None] | None = None
@@ -40,7 +40,7 @@ class Carrying:
         is_told = False
         while True:
             try:
-                spent = await asyncio.to_thread(_spent, self._state_dir, self._began_at)
+                spent = await asyncio.to_thread(_spent, self._config, self._began_at)
             except ConfigError as error:
                 if not is_told:
                     logger.error("budgets begin at zero until the ledger can be read: %s", error)  # noqa: TRY400 - the words are all there is to it
@@ -51,8 +51,8 @@ class Carrying:
                 return
 
 
-def _spent(state_dir: Path, until: float) -> list[Spent]:
+def _spent(config: Config, until: float) -> list[Spent]:
     # SQLAlchemy takes about half a second to import: in this thread nobody waits for it.
     from router.ledger.spending import Span, spent_in  # noqa: PLC0415
 
-    return spent_in(state_dir, Span(month_start(until), day_start(until), until))
+    return spent_in(config.state_dir, Span(month_start(until), day_start(until), until), config.ledger)

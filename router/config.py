@@ -287,6 +287,17 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Where the ledger's records are kept, None the file in the state folder, and for how long, None for ever."""
+
+    url: Secret | None = None
+    keep_days: int | None = None
+
+
+IN_FILE = LedgerSettings()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`.
 
@@ -306,6 +317,7 @@ class Config:
     limits: tuple[Limit, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
     server: ServerConfig = ServerConfig()
+    ledger: LedgerSettings = IN_FILE
     state_dir: Path = Path()
     cache_dir: Path = Path()
     memory_budget_bytes: int | None = None

@@ -72,7 +72,7 @@ class Runtime:
         self.ledger: Ledger = before.ledger if before else Ledger(config)
         self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
         self.quotas: Quotas = before.quotas if before else Quotas(config.limits)
-        self.carrying: Carrying = before.carrying if before else Carrying(config.state_dir, self.quotas)
+        self.carrying: Carrying = before.carrying if before else Carrying(config, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
         self.is_draining = False
 

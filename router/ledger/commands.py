@@ -34,7 +34,8 @@ def usage(
     from router import policy  # noqa: PLC0415
     from router.ledger import reports, views  # noqa: PLC0415
 
-    report = reports.up_to_date(policy.load(config).state_dir, by or [By.DAY, By.MODEL], instant(since, time.time()))
+    found, start = policy.load(config), instant(since, time.time())
+    report = reports.up_to_date(found.state_dir, by or [By.DAY, By.MODEL], start, found.ledger)
     if as_json:
         typer.echo(views.as_json(report))
     elif as_csv:
@@ -72,13 +73,13 @@ def export(
     from router import policy  # noqa: PLC0415
     from router.ledger.export import export as write  # noqa: PLC0415
 
-    state_dir, start = policy.load(config).state_dir, instant(since, time.time())
+    found, start = policy.load(config), instant(since, time.time())
     if output is None:
-        write(state_dir, form, sys.stdout.buffer, start)
+        write(found, form, sys.stdout.buffer, start)
         return
     try:
         with output.open("wb") as file:
-            count = write(state_dir, form, file, start)
+            count = write(found, form, file, start)
     except OSError as error:
         raise ConfigError(f"{output}: {error.strerror}") from error
     typer.echo(f"Wrote {count} records to {output}.")
@@ -96,12 +97,12 @@ def verify(
     from router.ledger.scrape import scraper  # noqa: PLC0415
 
     found = policy.load(config)
-    results = checks.verify_store(found.state_dir)
+    results = checks.verify_store(found)
     scrape = scraper(url or f"http://{found.server.host}:{found.server.port}", key)
     if scrape is None:
         typer.echo("-      no server answers, so that no metrics were compared")
     else:
-        results += checks.verify_metrics(found.state_dir, scrape)
+        results += checks.verify_metrics(found, scrape)
     for check in results:
         typer.echo(
             f"{'wrong' if check.problem else 'ok':6} {check.what}{(check.problem and f': {check.problem}') or ''}"

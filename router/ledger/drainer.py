@@ -1,17 +1,22 @@
 """The background loop that empties the journals while the router serves."""
 
 import logging
+import math
 import threading
+import time
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain, journal_sizes
 from router.ledger.store import Store
 from router.ledger.tally import Tally
 
 INTERVAL_S = 1.0
+PRUNE_EVERY_S = 3600.0
+DAY_S = 86_400.0
 
 logger = logging.getLogger("shunt.ledger")
 
@@ -19,7 +24,9 @@ logger = logging.getLogger("shunt.ledger")
 class Drainer:
     """Moves records to the store of `state_dir` every second; while the store is down they wait in the journal."""
 
-    def __init__(self, state_dir: Path, tally: Tally) -> None:
+    def __init__(self, state_dir: Path, tally: Tally, settings: LedgerSettings = IN_FILE) -> None:
+        self._settings = settings
+        self._pruned_at = -math.inf
         self._state_dir = state_dir
         self._tally = tally
         self._is_failing = False
@@ -38,8 +45,9 @@ class Drainer:
             sizes = frozenset(journal_sizes(self._state_dir))
             if sizes == self._seen:
                 return
-            with Store.in_folder(self._state_dir) as store:
+            with Store.of(self._state_dir, self._settings) as store:
                 drain(self._state_dir, store, self._tally, wait=False)
+                self._prune(store, time.time())
         except (SQLAlchemyError, OSError, ConfigError) as error:
             if not self._is_failing:
                 # The text of a database error can hold a row, so only its kind is logged.
@@ -53,3 +61,9 @@ class Drainer:
             if self._is_failing:
                 logger.warning("the ledger's store is back")
             self._is_failing = False
+
+    def _prune(self, store: Store, now: float) -> None:
+        """Delete what is too old, once an hour."""
+        if self._settings.keep_days is not None and now - self._pruned_at >= PRUNE_EVERY_S:
+            store.prune(now - self._settings.keep_days * DAY_S)
+            self._pruned_at = now

@@ -4,12 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import Boolean, Float, Integer, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.config import Config
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.form import Format
@@ -21,7 +21,7 @@ INNER = frozenset({"id", "journal", "position"})  # where a record came from is 
 COLUMNS = tuple(column for column in records.columns if column.name not in INNER)
 
 
-def export(state_dir: Path, form: Format, out: BinaryIO, since: float | None = None) -> int:
+def export(config: Config, form: Format, out: BinaryIO, since: float | None = None) -> int:
     """Write every record from `since` on, oldest first, and return how many; what waits in the journals is stored first.
 
     Raises:
@@ -29,11 +29,11 @@ def export(state_dir: Path, form: Format, out: BinaryIO, since: float | None = N
     """
     write = {Format.JSONL: _jsonl, Format.CSV: _csv, Format.PARQUET: _parquet}[form]
     try:
-        with Store.in_folder(state_dir) as store:
-            drain(state_dir, store, Tally())
+        with Store.of(config.state_dir, config.ledger) as store:
+            drain(config.state_dir, store, Tally())
             return write(_batches(store, since), out)
     except SQLAlchemyError as error:
-        raise ConfigError(f"the ledger in {state_dir} cannot be used: {type(error).__name__}") from error
+        raise ConfigError(f"the ledger of {config.state_dir} cannot be used: {type(error).__name__}") from error
 
 
 def _batches(store: Store, since: float | None) -> Iterator[list[Mapping[str, Any]]]:

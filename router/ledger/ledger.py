@@ -17,6 +17,7 @@ class Ledger:
     def __init__(self, config: Config) -> None:
         self.tally = Tally()
         self._state_dir = config.state_dir
+        self._settings = config.ledger
         self._journal = Journal(config.state_dir / JOURNAL_FOLDER)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="ledger-drain", daemon=True)
@@ -51,4 +52,4 @@ class Ledger:
         # SQLAlchemy takes about half a second to import: in this thread nobody waits for it.
         from router.ledger.drainer import Drainer  # noqa: PLC0415
 
-        Drainer(self._state_dir, self.tally).run(self._is_stopping)
+        Drainer(self._state_dir, self.tally, self._settings).run(self._is_stopping)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.grouping import By
@@ -27,14 +28,16 @@ class Report:
     total: Line
 
 
-def up_to_date(state_dir: Path, by: Sequence[By], since: float | None = None) -> Report:
+def up_to_date(
+    state_dir: Path, by: Sequence[By], since: float | None = None, settings: LedgerSettings = IN_FILE
+) -> Report:
     """The report up to this moment: what waits in the journals is stored first.
 
     Raises:
         ConfigError: the ledger cannot be read or written.
     """
     try:
-        with Store.in_folder(state_dir) as store:
+        with Store.of(state_dir, settings) as store:
             drain(state_dir, store, Tally())
             return report(store, by, since)
     except (SQLAlchemyError, OSError) as error:

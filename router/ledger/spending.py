@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.store import Store, records
@@ -22,7 +23,7 @@ class Span:
     end: float
 
 
-def spent_in(state_dir: Path, span: Span) -> list[Spent]:
+def spent_in(state_dir: Path, span: Span, settings: LedgerSettings = IN_FILE) -> list[Spent]:
     """What each key with its tags has spent; what waits in the journals is stored first.
 
     Raises:
@@ -40,7 +41,7 @@ def spent_in(state_dir: Path, span: Span) -> list[Spent]:
         .group_by(table.key, table.tags)
     )
     try:
-        with Store.in_folder(state_dir) as store:
+        with Store.of(state_dir, settings) as store:
             drain(state_dir, store, Tally())
             with store.reading() as connection:
                 rows = connection.execute(query).all()

@@ -24,19 +24,24 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     inspect,
+    make_url,
     select,
     update,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateColumn
 
+from router.config import LedgerSettings
 from router.errors import ConfigError
 from router.ledger.record import UsageRecord
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_S = 10.0
+MIGRATION_LOCK = 0x5348554E54  # SHUNT
 
 metadata = MetaData()
 
@@ -139,9 +144,12 @@ class Store:
     """One open store, closed as a context; each thread that uses it has its own."""
 
     def __init__(self, url: URL) -> None:
-        self.engine = create_engine(url, connect_args={"timeout": BUSY_S})
-        event.listen(self.engine, "connect", _prepare)
-        event.listen(self.engine, "begin", _begin)
+        self._is_file = url.get_backend_name() == "sqlite"
+        patience = {"timeout": BUSY_S} if self._is_file else {"connect_timeout": int(BUSY_S)}
+        self.engine = create_engine(url, connect_args=patience)
+        if self._is_file:
+            event.listen(self.engine, "connect", _prepare)
+            event.listen(self.engine, "begin", _begin)
 
     @classmethod
     def in_folder(cls, state_dir: Path) -> "Store":
@@ -149,13 +157,35 @@ class Store:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(URL.create("sqlite", database=str(state_dir / FILE_NAME)))
 
+    @classmethod
+    def of(cls, state_dir: Path, settings: LedgerSettings) -> "Store":
+        """The store that the policy file names, otherwise the embedded default.
+
+        Raises:
+            ConfigError: the address is none of a PostgreSQL database, or its driver is not installed.
+        """
+        if settings.url is None:
+            return cls.in_folder(state_dir)
+        try:
+            url = make_url(settings.url.value)
+            if url.get_backend_name() != "postgresql":
+                raise ConfigError(f"{settings.url.env} must be an address like postgresql://user@host/database")
+            return cls(url.set(drivername="postgresql+psycopg"))
+        except ArgumentError:
+            raise ConfigError(f"{settings.url.env} must be an address like postgresql://user@host/database") from None
+        except ImportError:
+            raise ConfigError("PostgreSQL needs psycopg: pip install 'shunt[postgres]'") from None
+
     def migrate(self) -> None:
-        """Bring the tables to this version. One process at a time: the drainer's lock sees to it.
+        """Bring the tables to this version, one process at a time.
 
         Raises:
             ConfigError: a newer version of Shunt wrote this store.
         """
         with self.engine.begin() as connection:
+            if not self._is_file:
+                # The drainer's lock is of one state folder; several of them may share this database.
+                connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             version = _version(connection)
             if version > len(MIGRATIONS):
                 raise ConfigError(
@@ -182,16 +212,28 @@ class Store:
         with self.engine.begin() as connection:
             added = 0
             if rows:
-                added = connection.execute(sqlite.insert(records).on_conflict_do_nothing(), rows).rowcount
+                added = self._insert(connection, rows)
             moved = connection.execute(update(progress).where(progress.c.journal == journal).values(position=end))
             if not moved.rowcount:
                 connection.execute(insert(progress).values(journal=journal, position=end))
         return added
 
+    def _insert(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:
+        if self._is_file:
+            return connection.execute(sqlite.insert(records).on_conflict_do_nothing(), rows).rowcount
+        # PostgreSQL's driver does not tell the number of rows of a batch, so that they are asked for.
+        statement = postgresql.insert(records).on_conflict_do_nothing().returning(records.c.id)
+        return len(connection.execute(statement, rows).all())
+
     def forget(self, journal: str) -> None:
         """The file is gone: its progress is no longer needed."""
         with self.engine.begin() as connection:
             connection.execute(delete(progress).where(progress.c.journal == journal))
+
+    def prune(self, before: float) -> int:
+        """Delete the records from before that moment (Unix seconds), and return how many."""
+        with self.engine.begin() as connection:
+            return connection.execute(delete(records).where(records.c.at < before)).rowcount
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.config import Config
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
@@ -36,15 +37,15 @@ class Check:
     problem: str | None = None
 
 
-def verify_store(state_dir: Path) -> list[Check]:
+def verify_store(config: Config) -> list[Check]:
     """Compare every line that is in a journal now with what the store has after draining.
 
     Raises:
         ConfigError: the ledger cannot be used.
     """
-    tally, written = Tally(), dict(_journals(state_dir))
-    with _open(state_dir) as store:
-        drain(state_dir, store, tally)
+    tally, written = Tally(), dict(_journals(config.state_dir))
+    with _open(config) as store:
+        drain(config.state_dir, store, tally)
         missing = [name for name, places in written.items() if _stored(store, name, places) < len(places)]
         with store.reading() as connection:
             count = connection.scalar(select(func.count()).select_from(records))
@@ -55,17 +56,17 @@ def verify_store(state_dir: Path) -> list[Check]:
     ]
 
 
-def verify_metrics(state_dir: Path, scrape: Callable[[], str]) -> list[Check]:
+def verify_metrics(config: Config, scrape: Callable[[], str]) -> list[Check]:
     """Compare what the running server's journals brought with what it says of itself.
 
     Raises:
         ConfigError: the ledger cannot be used, several servers write to it, or it is never quiet for a moment.
     """
-    writer = _writer(state_dir)
+    writer = _writer(config.state_dir)
     for _ in range(TRIES):
         before = scrape()
-        with _open(state_dir) as store:
-            drain(state_dir, store, Tally())
+        with _open(config) as store:
+            drain(config.state_dir, store, Tally())
             stored = _sums(store, writer)
         if _series(before, *WRITTEN) == _series(scrape(), *WRITTEN):
             return list(_compared(stored, before))
@@ -73,12 +74,12 @@ def verify_metrics(state_dir: Path, scrape: Callable[[], str]) -> list[Check]:
 
 
 @contextmanager
-def _open(state_dir: Path) -> Iterator[Store]:
+def _open(config: Config) -> Iterator[Store]:
     try:
-        with Store.in_folder(state_dir) as store:
+        with Store.of(config.state_dir, config.ledger) as store:
             yield store
     except (SQLAlchemyError, OSError) as error:
-        raise ConfigError(f"the ledger in {state_dir} cannot be used: {type(error).__name__}") from error
+        raise ConfigError(f"the ledger of {config.state_dir} cannot be used: {type(error).__name__}") from error
 
 
 def _journals(state_dir: Path) -> Iterator[tuple[str, list[int]]]:

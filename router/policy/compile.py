@@ -8,6 +8,7 @@ import platformdirs
 from router.config import (
     Config,
     Guard,
+    LedgerSettings,
     Line,
     ModelConfig,
     Overrides,
@@ -36,7 +37,7 @@ from router.policy.schema import (
     TestEntry,
     VerifyEntry,
 )
-from router.policy.schema_budgets import BudgetEntry, BudgetMatch
+from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry
 from router.policy.schema_models import PolicyFile
 
 APP = "shunt"
@@ -49,6 +50,7 @@ class Parts:
 
     models: dict[str, ModelConfig]
     server: ServerConfig
+    ledger: LedgerSettings
     artifact: Path | None
     calibrations: Calibrations
 
@@ -66,6 +68,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         default_policy=default,
         guards=tuple(guard_of(entry) for entry in file.guards),
         aliases=dict(file.aliases),
+        ledger=parts.ledger,
         limits=tuple(limit_of(entry) for entry in file.budgets),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
         server=parts.server,
@@ -82,6 +85,11 @@ def server_of(entry: ServerEntry, environment: Environment) -> ServerConfig:
     keys = [environment.secret(key, ("server", "keys", index)) for index, key in enumerate(entry.keys)]
     bounds = entry.model_dump(exclude={"keys"})
     return ServerConfig(**bounds, keys=tuple(key for key in keys if key is not None))
+
+
+def ledger_of(entry: LedgerEntry, environment: Environment) -> LedgerSettings:
+    """Where the records are kept; the address may hold a password, so it comes from the environment."""
+    return LedgerSettings(environment.secret(entry.url, ("ledger", "url")), entry.keep_days)
 
 
 def artifact_of(written: str | None, folder: Path, environment: Environment) -> Path | None:

@@ -1,16 +1,25 @@
-"""The `budgets` section of the policy file: what callers may use together."""
+"""The `budgets` and `ledger` sections of the policy file: what callers may use together, and where it is written down."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from router.limit import OnExceed
-from router.policy.schema_parts import Dollars, Id, Strict
+from router.policy.schema_parts import Dollars, FromEnvironment, Id, Strict
 
 BOUNDS = frozenset(
     {"requests_per_minute", "tokens_per_minute", "concurrent", "max_tokens", "usd_per_day", "usd_per_month"}
 )
 PerMinute = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
+
+
+class LedgerEntry(Strict):
+    """Where the ledger's records are kept, and for how long."""
+
+    url: FromEnvironment | None = None
+    """`env:NAME` of a PostgreSQL address, postgresql://user@host/database; by default a file in the state folder."""
+    keep_days: Annotated[int | None, Field(ge=1, le=36_500)] = None
+    """Days after which a record is deleted; by default never."""
 
 
 class BudgetMatch(Strict):

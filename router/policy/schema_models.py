@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from router.config import KvType, LoadTime
 from router.policy.schema import GuardEntry, PolicyEntry, ServerEntry, TestEntry
-from router.policy.schema_budgets import BudgetEntry
+from router.policy.schema_budgets import BudgetEntry, LedgerEntry
 from router.policy.schema_parts import (
     Ability,
     AliasName,
@@ -214,6 +214,8 @@ class PolicyFile(Strict):
     """Examples that `shunt policy test` runs."""
     server: ServerEntry = ServerEntry()
     """The HTTP edge."""
+    ledger: LedgerEntry = LedgerEntry()
+    """The records of requests."""
     memory_budget_mib: Annotated[int | None, Field(ge=1, le=1 << 30)] = None
     """Memory in MiB that all local models may take together; idle ones make room. By default no bound."""
     artifact: Annotated[str | None, Field(min_length=1)] = None

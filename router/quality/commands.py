@@ -170,7 +170,7 @@ def _rows(
             raise ConfigError("--data and --from-ledger: keep one")
         if prompts is None:
             raise ConfigError(NO_PROMPTS)
-        history = read_history(config.state_dir, prompts, small)
+        history = read_history(config.state_dir, prompts, small, config.ledger)
         note = f"{len(history.rows)} rows; {history.unknown} not in the ledger, {history.silent} say nothing of {small}"
         Console(stderr=True).print(note, highlight=False, markup=False)
         return list(history.rows), "ledger"

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from classifiers.outcomes import DataError, Outcome, prompt_of, read_rows, score_of
+from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.store import Store, records
@@ -46,14 +47,14 @@ class History:
     silent: int
 
 
-def read_history(state_dir: Path, prompts: Path, small: str) -> History:
+def read_history(state_dir: Path, prompts: Path, small: str, settings: LedgerSettings = IN_FILE) -> History:
     """Join a file of rated prompts with the ledger; `small` is the name of the small model.
 
     Raises:
         DataError: the file cannot be read, or a row is wrong.
         ConfigError: the ledger cannot be read.
     """
-    answers = _answers(state_dir)
+    answers = _answers(state_dir, settings)
     found, unknown, silent = [], 0, 0
     for place, row in _rows(prompts):
         answer = answers.get(str(row["request_id"]))
@@ -95,13 +96,13 @@ def _labelled(row: Mapping[str, object], place: str, answer: Answer, small: str)
     return Outcome(prompt, low, high, answer.task, small_usd=own, large_usd=answer.baseline_usd)
 
 
-def _answers(state_dir: Path) -> dict[str, Answer]:
+def _answers(state_dir: Path, settings: LedgerSettings) -> dict[str, Answer]:
     """By request id; an id that was used twice could mean either request, and is left out."""
     table = records.c
     wanted = select(table.request_id, table.target, table.task, table.cost_usd, table.baseline_usd)
     found: dict[str, Answer | None] = {}
     try:
-        with Store.in_folder(state_dir) as store:
+        with Store.of(state_dir, settings) as store:
             drain(state_dir, store, Tally())
             with store.reading() as connection:
                 for name, *rest in connection.execute(wanted.where(table.outcome == "ok")):

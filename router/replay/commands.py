@@ -49,7 +49,9 @@ def replay(  # noqa: PLR0913, PLR0917 - an argument for each option
     now = policies.load(config)
     candidate = _candidate(policies.load(policy), now)
     start = instant(since, time.time())
-    requests = recorded(now.state_dir, start) if log is None else from_log(log, candidate.config.default_policy)
+    requests = (
+        recorded(now.state_dir, start, now.ledger) if log is None else from_log(log, candidate.config.default_policy)
+    )
     found = Summary.of(against_history(candidate, requests))
     if html is not None:
         try:

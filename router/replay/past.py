@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from classifiers.outcomes import DataError, read_rows
 from router.chat import Json
+from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.store import Store, records
@@ -78,7 +79,7 @@ class Row(msgspec.Struct):
     response_format: dict[str, object] | None = None
 
 
-def from_ledger(state_dir: Path, since: float | None) -> Iterator[Past]:
+def from_ledger(state_dir: Path, since: float | None, settings: LedgerSettings = IN_FILE) -> Iterator[Past]:
     """Every chat request of the ledger from `since` on (Unix seconds, None is all).
 
     Raises:
@@ -89,7 +90,7 @@ def from_ledger(state_dir: Path, since: float | None) -> Iterator[Past]:
     if since is not None:
         query = query.where(table.at >= since)
     try:
-        with Store.in_folder(state_dir) as store:
+        with Store.of(state_dir, settings) as store:
             drain(state_dir, store, Tally())
             with store.reading() as connection:
                 for row in connection.execution_options(yield_per=AT_A_TIME).execute(query):

@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from router.ledger.export import BATCH, export
+from router.ledger.export import export
 from router.ledger.form import Format
 from router.ledger.journal import JOURNAL_FOLDER, Journal
 from tests.ledger.examples import NOON, record
+from tests.ledger.test_verify import CONFIG
 
 RECORDS = [
     record("a", cost_usd=None, tags=("team-a", "prod"), key="app", attempts=("small:timeout", "large:ok")),
@@ -30,7 +32,7 @@ def books(tmp_path: Path) -> Path:
 
 def written(books: Path, form: Format, since: float | None = None) -> bytes:
     out = io.BytesIO()
-    export(books, form, out, since)
+    export(replace(CONFIG, state_dir=books), form, out, since)
     return out.getvalue()
 
 
@@ -60,15 +62,16 @@ def test_only_what_is_new_enough(books: Path):
     assert written(books, Format.JSONL, NOON + 60).count(b"\n") == 1
 
 
-def test_more_than_one_batch(tmp_path: Path):
+def test_more_than_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Rows come in batches, in order, none twice."""
+    monkeypatch.setattr("router.ledger.export.BATCH", 5)
     journal = Journal(tmp_path / JOURNAL_FOLDER)
     journal.open()
-    for number in range(BATCH + 3):
+    for number in range(23):
         journal.append(record(f"req_{number}"))
     journal.close()
     rows = [json.loads(line)["request_id"] for line in written(tmp_path, Format.JSONL).splitlines()]
-    assert rows == [f"req_{number}" for number in range(BATCH + 3)]
+    assert rows == [f"req_{number}" for number in range(23)]
 
 
 def test_parquet_keeps_types(books: Path):

@@ -1,10 +1,11 @@
 """The facade that the request path holds."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from router.config import Config
+from router.config import Config, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import journal_sizes
 from router.ledger.drainer import Drainer
@@ -77,3 +78,37 @@ def test_a_store_that_is_down_is_said_once_and_then_back(tmp_path: Path, caplog:
     assert [entry.levelname for entry in caplog.records] == ["ERROR", "WARNING"]
     assert stored_ids(tmp_path / "state") == ["waits"]
     books.close()
+
+
+def test_a_store_that_is_down_for_an_hour_loses_nothing(tmp_path: Path):
+    """An hour of passes that fail: requests go on, and every record arrives once when the store is back."""
+    state = tmp_path / "state"
+    books = ledger(tmp_path)
+    books._journal.open()
+    state_file = state / FILE_NAME
+    state_file.mkdir()  # a folder where the file should be: nothing can be opened
+    drainer = Drainer(state, books.tally)
+    for number in range(3600):
+        books.record(record(f"req_{number}"))
+        if number % 60 == 0:
+            drainer.drain_once()
+    assert (books.tally.written, books.tally.dropped, books.tally.stored) == (3600, 0, 0)
+    state_file.rmdir()
+    drainer.drain_once()
+    books._journal.close()
+    drainer.drain_once()
+    assert sorted(stored_ids(state)) == sorted(f"req_{number}" for number in range(3600))
+    assert books.tally.stored == 3600
+
+
+def test_old_records_go(tmp_path: Path):
+    """With `keep_days` what is older is deleted by the drainer, and what is newer stays."""
+    now = time.time()
+    state = tmp_path / "state"
+    books = ledger(tmp_path)
+    books._journal.open()
+    for name, age_days in (("old", 31), ("new", 29)):
+        books.record(record(name, at=now - age_days * 86_400))
+    books._journal.close()
+    Drainer(state, books.tally, LedgerSettings(keep_days=30)).drain_once()
+    assert stored_ids(state) == ["new"]

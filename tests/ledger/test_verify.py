@@ -1,5 +1,6 @@
 """`shunt ledger verify`: journal, store and metrics are compared, and a difference is found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ from tests.ledger.books import drained
 from tests.ledger.examples import record
 
 CONFIG = Config(None, models={}, tiers=(), policies={}, default_policy="auto")
+
+
+def place(folder: Path) -> Config:
+    return replace(CONFIG, state_dir=folder)
 
 
 class Server:
@@ -53,9 +58,9 @@ def problems(checks: list) -> list[str]:
 
 def test_all_three_agree(server: Server, tmp_path: Path):
     """Nothing is wrong with what was written, stored and counted, also once some is in the store for long."""
-    assert problems(verify_store(tmp_path) + verify_metrics(tmp_path, server.scrape)) == []
+    assert problems(verify_store(place(tmp_path)) + verify_metrics(place(tmp_path), server.scrape)) == []
     server.answer("later")
-    assert problems(verify_store(tmp_path) + verify_metrics(tmp_path, server.scrape)) == []
+    assert problems(verify_store(place(tmp_path)) + verify_metrics(place(tmp_path), server.scrape)) == []
 
 
 def test_a_row_that_went_missing_is_found(server: Server, tmp_path: Path):
@@ -63,15 +68,15 @@ def test_a_row_that_went_missing_is_found(server: Server, tmp_path: Path):
     drained(tmp_path)
     with Store.in_folder(tmp_path) as store, store.engine.begin() as connection:
         connection.execute(delete(records).where(records.c.request_id == "req_3"))
-    assert ".jsonl" in problems(verify_store(tmp_path))[0]
-    assert len(problems(verify_metrics(tmp_path, server.scrape))) == 4
+    assert ".jsonl" in problems(verify_store(place(tmp_path)))[0]
+    assert len(problems(verify_metrics(place(tmp_path), server.scrape))) == 4
 
 
 def test_what_cannot_be_read_is_told(server: Server, tmp_path: Path):
     """A damaged line is a finding, not a silence."""
     with next((tmp_path / JOURNAL_FOLDER).glob("*.jsonl")).open("ab") as file:
         file.write(b"garbage\n")
-    assert problems(verify_store(tmp_path)) == ["1 cannot"]
+    assert problems(verify_store(place(tmp_path))) == ["1 cannot"]
 
 
 def test_a_server_that_is_never_idle_says_so(server: Server, tmp_path: Path):
@@ -82,11 +87,11 @@ def test_a_server_that_is_never_idle_says_so(server: Server, tmp_path: Path):
         return server.scrape()
 
     with pytest.raises(ConfigError, match="idle"):
-        verify_metrics(tmp_path, scrape)
+        verify_metrics(place(tmp_path), scrape)
 
 
 def test_without_a_server_there_is_nothing_to_compare(server: Server, tmp_path: Path):
     """The journals of a server that has ended are no running server's."""
     server.journal.close()
     with pytest.raises(ConfigError, match="no servers"):
-        verify_metrics(tmp_path, server.scrape)
+        verify_metrics(place(tmp_path), server.scrape)

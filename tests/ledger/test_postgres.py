@@ -1,0 +1,86 @@
+"""The ledger in a real PostgreSQL: the same promises as in the file beside the journal."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from router.config import LedgerSettings, Secret
+from router.ledger import reports
+from router.ledger.drain import drain
+from router.ledger.drainer import Drainer
+from router.ledger.grouping import By
+from router.ledger.journal import JOURNAL_FOLDER, Journal
+from router.ledger.store import Store, records
+from router.ledger.tally import Tally
+from tests.ledger.examples import NOON, record
+from tests.ledger.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+
+
+def settings(server: Postgres) -> LedgerSettings:
+    return LedgerSettings(Secret("LEDGER_URL", server.url))
+
+
+def written(folder: Path, *names: str) -> None:
+    journal = Journal(folder / JOURNAL_FOLDER)
+    journal.open()
+    for name in names:
+        assert journal.append(record(name, tags=("team-a",), attempts=("a:ok", "b:timeout")))
+    journal.close()
+
+
+def ids(server: Postgres, folder: Path) -> Counter:
+    with Store.of(folder, settings(server)) as store, store.reading() as connection:
+        return Counter(connection.scalars(select(records.c.request_id)))
+
+
+def test_records_arrive_once_and_add_up(postgres: Postgres, tmp_path: Path):
+    """Draining again adds nothing, reports add up, and old records go when their time is over."""
+    written(tmp_path, "a", "b")
+    report = reports.up_to_date(tmp_path, [By.DAY, By.TAG], None, settings(postgres))
+    assert [(line.group, line.requests, line.prompt_tokens) for line in report.lines] == [
+        (("2026-11-22", "team-a"), 2, 240)
+    ]
+    written(tmp_path, "c")
+    tally = Tally()
+    with Store.of(tmp_path, settings(postgres)) as store:
+        drain(tmp_path, store, tally)
+        drain(tmp_path, store, tally)
+        assert tally.stored == 1
+        assert store.prune(NOON) == 0
+        assert store.prune(NOON + 1) == 3
+
+
+def test_replicas_that_begin_together_migrate_once(postgres: Postgres, tmp_path: Path):
+    """Folders of their own, one database: nobody makes the tables twice, and nothing is lost or doubled."""
+    folders = [tmp_path / f"replica-{number}" for number in range(3)]
+
+    def replica(folder: Path) -> None:
+        written(folder, *(f"{folder.name}-{number}" for number in range(50)))
+        with Store.of(folder, settings(postgres)) as store:
+            drain(folder, store, Tally())
+
+    with ThreadPoolExecutor(3) as replicas:
+        list(replicas.map(replica, folders))
+    found = ids(postgres, folders[0])
+    assert (len(found), max(found.values())) == (150, 1)
+
+
+def test_a_database_that_is_away_costs_nothing_but_time(postgres: Postgres, tmp_path: Path):
+    """Killed under load and away for as long as it likes: records wait in the journal, and arrive once when it is back."""
+    drainer, tally = Drainer(tmp_path, Tally(), settings(postgres)), Tally()
+    written(tmp_path, "before")
+    drainer.drain_once()
+    postgres.stop()
+    for number in range(3):
+        written(tmp_path, *(f"away-{number}-{each}" for each in range(20)))
+        drainer.drain_once()
+    postgres.start()
+    drainer.drain_once()
+    found = ids(postgres, tmp_path)
+    assert (len(found), max(found.values()), tally.dropped) == (61, 1, 0)
+    with Store.of(tmp_path, settings(postgres)) as store, store.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(records)) == 61
