@@ -3,8 +3,11 @@
 import hashlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from router.api.messages.parse import parse_count, parse_messages
+from router.api.messages.schema import MessagesBody
 from router.chat import ChatRequest
 from router.errors import BadRequest, UnknownField
 
@@ -13,8 +16,8 @@ WEATHER = {"name": "weather", "description": "Tells it.", "input_schema": {"type
 
 
 def read(**body: object) -> tuple[ChatRequest, str]:
-    given = {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi"}], **body}
-    request, ignored, _ = parse_messages(given, request_id="req_1", strict_fields=False)
+    body_of = {"model": "auto", "max_tokens": 8, "messages": [{"role": "user", "content": "Hi"}], **body}
+    request, ignored, _ = parse_messages(body_of, request_id="req_1", strict_fields=False)
     return request, ignored
 
 
@@ -161,3 +164,40 @@ def test_strict_fields_refuse_what_is_not_known():
     assert parse_count(body, request_id="r", strict_fields=False)[1] == "zebra"
     with pytest.raises(UnknownField):
         parse_count(body, request_id="r", strict_fields=True)
+
+
+FIELDS = ["type", "text", "source", "data", "url", "content", "name", "id", "input", "tool_use_id", "role", "title"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "user", "text", "a" * 70, "https://x/y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=12,
+)
+KINDS = st.sampled_from(["text", "image", "document", "tool_use", "tool_result", "thinking", "base64", "url", "zebra"])
+BLOCKS = st.recursive(
+    st.fixed_dictionaries({"type": KINDS, "text": JSON, "source": JSON}),
+    lambda inner: st.fixed_dictionaries(
+        {"type": KINDS, "id": JSON, "name": JSON, "input": JSON, "tool_use_id": JSON},
+        optional={"content": st.lists(inner, max_size=3) | JSON, "text": JSON, "cache_control": JSON},
+    ),
+    max_leaves=5,
+)
+TURNS = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "system"]), "content": st.lists(BLOCKS, max_size=3) | st.text()}
+)
+BODIES = st.fixed_dictionaries(
+    {"messages": st.lists(TURNS, min_size=1, max_size=3)},
+    optional={name: JSON for name in (*MessagesBody.model_fields, "zebra", "cache_control") if name != "messages"},
+)
+
+
+@settings(max_examples=100)
+@given(BODIES)
+def test_any_body_is_a_request_or_a_400(body: dict):
+    """Whatever is sent, each message that comes of it has the shape that every target knows."""
+    try:
+        request, _ = read(**body)
+    except BadRequest:
+        return
+    for message in request.messages:
+        assert message["role"] in {"system", "user", "assistant", "tool"}
+        assert isinstance(message["content"], str | list) or message.get("tool_calls")
