@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from router.caller import Caller
 from router.condition import Always
 from router.config import Config, ModelConfig, Policy, Rule
 from router.dispatch.trace import Attempt, Trace
@@ -19,6 +20,8 @@ from router.ledger.record import UsageRecord
 from router.ledger.reports import report
 from router.ledger.store import Store
 from router.ledger.tally import Tally
+from router.limit import Limit
+from router.limits.quotas import Quotas
 from router.policy.decision import Decision
 from router.telemetry import log
 from router.telemetry.metrics import Metrics
@@ -57,6 +60,7 @@ RECORD = UsageRecord(
 PARTS = {
     "journal_us": "journal, on the request's path",
     "metrics_us": "metrics, on the request's path",
+    "limits_us": "limits (a key, a tag, all), on its path",
     "log_us": "log line, mostly in its own thread",
     "drain_us": "journal to store, in its own thread",
 }
@@ -86,6 +90,7 @@ def run() -> dict[str, object]:
         "rounds": ROUNDS,
         "journal_us": _each([one.append_cpu_s for one in passes]),
         "metrics_us": _each([_cpu_s(metrics) for _ in range(ROUNDS)]),
+        "limits_us": _each([_cpu_s(_limits()) for _ in range(ROUNDS)]),
         "log_us": _each([_log_cpu_s() for _ in range(ROUNDS)]),
         "drain_us": _each([one.drain_cpu_s for one in passes]),
         "drained_per_s": {"median": RECORDS / statistics.median(one.drain_s for one in passes)},
@@ -146,6 +151,25 @@ def _metrics() -> Callable[[], object]:
         metrics.decided(decision, 0.0007)
         with metrics.inflight():
             metrics.finished(RECORD, trace)
+
+    return request
+
+
+def _limits() -> Callable[[], object]:
+    """All that the limits do for one request: let in, told in headers, reserved, settled, released."""
+    limits = [
+        Limit(name, key=key, tag=tag, requests_per_minute=1e12, tokens_per_minute=1e15, concurrent=10, usd_per_day=1e6)
+        for name, key, tag in (("key", "app", None), ("tag", None, "team-a"), ("all", None, None))
+    ]
+    quotas, caller = Quotas(limits), Caller(key="app", tags=frozenset({"team-a"}))
+
+    def request() -> None:
+        ticket = quotas.ticket(caller)
+        ticket.enter()
+        ticket.hold(0.01, 4000)
+        ticket.headers()
+        ticket.settle(0.001, 300)
+        ticket.close()
 
     return request
 

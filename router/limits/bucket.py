@@ -14,8 +14,9 @@ class Bucket:
 
     def level(self, now: float) -> float:
         """What is in it at `now` (seconds of a clock that never goes back)."""
-        self._level = min(self.most, self._level + max(0.0, now - self._at) * self.per_minute / MINUTE_S)
-        self._at = max(now, self._at)
+        if now > self._at:
+            self._level = min(self.most, self._level + (now - self._at) * self.per_minute / MINUTE_S)
+            self._at = now
         return self._level
 
     def take(self, amount: float, now: float) -> None:

@@ -32,7 +32,7 @@ class Meter:
 
     def renewed(self, limit: Limit, now: Moment) -> "Meter":
         """Itself, with bounds that may have changed; what is under way goes on counting."""
-        if limit != self.limit:
+        if limit is not self.limit and limit != self.limit:
             self.limit = limit
             self.requests, self.tokens = _bucket(limit.requests_per_minute, now), _bucket(limit.tokens_per_minute, now)
         return self

@@ -71,12 +71,16 @@ class Quotas:
 
     def _meter(self, kind: str, limit: Limit, now: Moment) -> Meter:
         known = self._meters.get((kind, limit.id))
-        meter = Meter(limit, self._till(_till_of(limit), now), now) if known is None else known.renewed(limit, now)
-        self._meters[kind, limit.id] = meter
+        if known is not None:
+            return known.renewed(limit, now)
+        meter = self._meters[kind, limit.id] = Meter(limit, self._till(_till_of(limit), now), now)
         return meter
 
     def _till(self, name: tuple[str, str], now: Moment) -> Till:
-        return self._tills.setdefault(name, Till(now.wall))
+        till = self._tills.get(name)
+        if till is None:
+            till = self._tills[name] = Till(now.wall)
+        return till
 
 
 def _whose(caller: Caller) -> Iterator[tuple[str, str]]:
