@@ -71,6 +71,12 @@ def test_an_open_breaker_is_a_state():
     assert ["ready", "breaker open"] == [row.state for row in frame(look(0.0), look(1.0, open=1)).rows]
 
 
+def test_a_target_that_is_not_configured_is_missing():
+    """Without a key or a file there is no backend, and the table says so."""
+    missing = Scrape(1.0, {("shunt_target_info", (("target", "c"), ("tier", "large"), ("backend", "none"))): 1.0})
+    assert ["missing"] == [row.state for row in frame(missing, missing).rows]
+
+
 def test_a_follower_yields_what_is_new_once_and_in_order(tmp_path: Path):
     """Neither what was there before, nor anything twice; files that begin later are followed too."""
     first = Journal(tmp_path)

@@ -78,6 +78,8 @@ def frame(before: Scrape, after: Scrape) -> Frame:
 
 
 def _state(after: Scrape, target: str) -> str:
+    if after.sum("shunt_target_info", target=target, backend="none"):
+        return "missing"
     if after.sum("shunt_breaker_open", target=target):
         return "breaker open"
     return next((labels["state"] for labels, on in after.matching("shunt_engine_state", target=target) if on), "ready")
