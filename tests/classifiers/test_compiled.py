@@ -87,9 +87,12 @@ def _check(classifier: Classifier, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*ODD, "so " * 20_000, "«" * 3_000, '" ' * 3_000, "a1" * 3_000, "हिन्दी " * 2_000])
-def test_any_text_is_judged_in_two_milliseconds(text: str) -> None:
-    """However long and odd a text is, judging it takes at most 2 ms of CPU where JSON of 15 KB takes 0.06 ms."""
-    assert min(_milliseconds(text) / reference_ms() for _ in range(5)) <= 2 / 0.06
+def test_no_text_makes_judging_blow_up(text: str) -> None:
+    """However long and odd a text is, nothing searched in it backtracks: the milliseconds themselves are a benchmark's.
+
+    `python -m benchmarks classifier` measures them; here is room for a busy machine, and none for a square of the length.
+    """
+    assert min(_milliseconds(text) / reference_ms() for _ in range(5)) <= 10 / 0.06
 
 
 def _milliseconds(text: str) -> float:
