@@ -15,6 +15,8 @@ BackendKind: TypeAlias = Literal["llama.cpp", "openai", "litellm", "none"]
 SessionMode: TypeAlias = Literal["rise_only", "pin", "free"]
 KvType: TypeAlias = Literal["f32", "f16", "q8_0", "q4_0"]
 LoadTime: TypeAlias = Literal["start", "first_use"]
+CacheScope: TypeAlias = Literal["key", "tag", "global"]
+Comparison: TypeAlias = Literal["exact", "similarity", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,22 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheTerms:
+    """A rule's answers may be given again for `ttl_s`; `scope` says to whom, beside the caller itself."""
+
+    ttl_s: float
+    scope: CacheScope = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """Where answers are kept: in this process, in at most `max_bytes`, or in the Redis that `redis` is the address of."""
+
+    max_bytes: int = 64 << 20
+    redis: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One `select` rule. `target` is fixed, or drawn from `split`, or the score chooses: below `threshold` `low`, else `high`.
 
@@ -186,6 +204,7 @@ class Rule:
     is_locked: bool = False
     split: tuple[tuple[str, float], ...] = ()
     overrides: Overrides | None = None
+    cache: CacheTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +254,25 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A `sample` (0..1) of answered requests is answered once more, for at most `max_usd_per_day`, and compared.
+
+    The second answer is that of the first of `targets` that did not give the client's.
+    `judge` is the model that compares, `embedder` the one whose vectors are compared. With `keeps_prompts` a label holds
+    the user's words.
+    """
+
+    targets: tuple[str, ...]
+    sample: float
+    max_usd_per_day: float
+    compare: Comparison = "exact"
+    judge: str | None = None
+    embedder: str | None = None
+    keeps_prompts: bool = False
+    keep_days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Where to start (`select`, first match wins), what relieves a busy target, whose answers are checked, what to try next."""
 
@@ -244,6 +282,7 @@ class Policy:
     spill: Spill | None = None
     verify: Verify | None = None
     session: Session | None = None
+    shadow: Shadow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +357,7 @@ class Config:
     tests: tuple[PolicyTest, ...] = ()
     server: ServerConfig = ServerConfig()
     ledger: LedgerSettings = IN_FILE
+    cache: CacheSettings = CacheSettings()
     state_dir: Path = Path()
     cache_dir: Path = Path()
     memory_budget_bytes: int | None = None

@@ -8,13 +8,18 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from typing import ClassVar
 
+from router.cache.kept import Kept, kept_of
+from router.cache.terms import terms_of
 from router.chat import ChatRequest, Chunk, EmbeddingRequest, Event, Usage
 from router.dispatch.carry import carry_out
+from router.dispatch.merge import Merged
 from router.dispatch.trace import Escalation, Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
-from router.ledger.record import Outcome, UsageRecord
-from router.policy.overriding import overridden
+from router.ledger.record import CacheResult, Outcome, UsageRecord
+from router.policy.evidence import Evidence
+from router.policy.overriding import extra_tokens, overridden
 from router.runtime import Runtime, Verdict
+from router.shadow.copy import Copy
 from router.telemetry import log
 
 MAX_DECISION_BYTES = 4096
@@ -44,6 +49,7 @@ class Accounted:
         self._ttft_s: float | None = None
         self._usage: Usage | None = None
         self._pieces = 0
+        self._cache: CacheResult | None = None
         self._write_headers()
 
     @property
@@ -105,7 +111,7 @@ class Accounted:
 
     def _make_record(self, outcome: Outcome, status: int) -> UsageRecord:
         decision, request, usage = self.verdict.decision, self._asked, self.usage
-        prices, baseline = self._runtime.prices, self.baseline
+        prices, baseline, is_hit = self._runtime.prices, self.baseline, self._cache == "hit"
         caller, seconds = self.verdict.facts.caller, self.trace.seconds_at(self.target)
         joules = prices.joules(self.target, seconds)
         escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
@@ -127,7 +133,7 @@ class Accounted:
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
             usage_estimated=self._usage is None,
-            cost_usd=_sum(prices.cost(self.target, usage, seconds), given_up_usd),
+            cost_usd=0.0 if is_hit else _sum(prices.cost(self.target, usage, seconds), given_up_usd),
             baseline=baseline,
             baseline_usd=prices.cost(baseline, usage, seconds if baseline == self.target else 0.0),
             latency_s=time.perf_counter() - self._started,
@@ -148,6 +154,8 @@ class Accounted:
             image_tokens=usage.image_tokens,
             energy_j=joules,
             energy_kind=None if joules is None else "estimated",
+            cache=self._cache,
+            cache_saved_usd=prices.cost(self.target, usage) if is_hit else None,
         )
 
     @property
@@ -164,6 +172,8 @@ class Accounted:
 
     def _reason(self) -> str:
         decision, escalation = self.verdict.decision, self._escalation
+        if self._cache == "hit":
+            return "cache"
         if escalation is not None and self.target == escalation.to:
             return f"escalated:{escalation.signal}"
         return decision.reason if self.target == decision.target else f"{decision.target}_failed"
@@ -183,6 +193,8 @@ class Accounted:
         headers["x-shunt-model"] = self.answering
         headers["x-shunt-rule"] = decision.rule
         headers["x-shunt-reason"] = self._reason()
+        if self._cache is not None:
+            headers["x-shunt-cache"] = self._cache
         headers.pop("x-shunt-degraded", None)
         due = self._due()
         if self._is_degraded(due):
@@ -211,10 +223,32 @@ class Exchange(Accounted):
         self, runtime: Runtime, request: ChatRequest, verdict: Verdict, answer_headers: MutableMapping[str, str]
     ) -> None:
         super().__init__(runtime, request, verdict, answer_headers)
-        self.request = overridden(request, verdict.decision.overrides)
+        decision, facts = verdict.decision, verdict.facts
+        self.request = overridden(request, decision.overrides)
+        # Without a ticket nobody has said whose request it is, and so not either who may have its answer.
+        self._terms = None if verdict.ticket is None else terms_of(runtime.config, decision, self.request, facts)
+        self._shadow = runtime.shadows.drawn(runtime.config.policies.get(decision.policy), facts)
+        self._answer = None if self._terms is None and self._shadow is None else Merged()
+
+    @asynccontextmanager
+    async def accounted(self) -> AsyncIterator[None]:
+        """As everywhere; once the client has a whole answer, the request may be answered once more in the shadow."""
+        async with super().accounted():
+            yield
+        self._cast_shadow()
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """The answer's events; closing the generator stops the work."""
+        """The answer's events, from the cache or from a target; closing the generator stops the work."""
+        kept = None if self._terms is None else await self._runtime.cache.find(self._terms, self.verdict.decision.hops)
+        if kept is not None:
+            self._take(kept)
+            for event in kept.events():
+                self._observe(event)
+                yield event
+            return
+        if self._terms is not None:
+            self._cache = "miss"
+            self._write_headers()
         stream = carry_out(self.verdict.decision, self.request, self._runtime.fleet, self.trace)
         try:
             async with aclosing(stream):
@@ -223,8 +257,34 @@ class Exchange(Accounted):
                     yield event
         finally:
             self._usage = self._usage or self.request.bill.usage
+        self._keep()
+
+    def _take(self, kept: Kept) -> None:
+        """The cache answers in the place of the target that it has the answer of."""
+        self._cache = "hit"
+        self.trace.served_by, self.trace.end = kept.target, "done"
+        self._write_headers()
+
+    def _keep(self) -> None:
+        """Leave a complete answer in the cache, unless it is a stand-in's: that is good for as long as the outage."""
+        is_due = self.target == self.verdict.decision.target or bool(self.trace.escalations)
+        if self._terms is None or self._answer is None or not is_due:
+            return
+        kept = kept_of(self._answer, self.target)
+        if kept is not None:
+            self._runtime.cache.keep(self._terms, kept)
+
+    def _cast_shadow(self) -> None:
+        if self._shadow is None or self._answer is None or self.record is None or self._cache == "hit":
+            return
+        evidence = Evidence(self.verdict.facts, self.verdict.judgement, self._runtime.fleet.states())
+        evidence = evidence.longer_by(extra_tokens(self.verdict.decision.overrides))
+        copy = Copy(self._shadow, self.request, evidence, self._answer, self.record)
+        self._runtime.shadows.offer(copy, self._runtime.means)
 
     def _observe(self, event: Event) -> None:
+        if self._answer is not None:
+            self._answer.add(event)
         if isinstance(event, Usage):
             self._usage = event
         elif isinstance(event, Chunk):

@@ -114,10 +114,11 @@ def _bytes(path: Path) -> bytes:
 
 
 def _bound(config: Config, before: Config) -> Config:
-    """What a process cannot change while it runs stays as it is: its socket and gate, its folders, its memory."""
+    """What a process cannot change while it runs stays as it is: its socket and gate, its folders, its memory and cache."""
     return replace(
         config,
         server=before.server,
+        cache=before.cache,
         state_dir=before.state_dir,
         cache_dir=before.cache_dir,
         memory_budget_bytes=before.memory_budget_bytes,
@@ -134,6 +135,7 @@ def _kept(first: Config | None, now: Config) -> Iterator[str]:
     for name, written in (
         ("state_dir", "state_dir"),
         ("cache_dir", "cache_dir"),
+        ("cache", "cache"),
         ("memory_budget_bytes", "memory_budget_mib"),
     ):
         if getattr(now, name) != getattr(first, name):

@@ -12,6 +12,7 @@ from router import policy
 from router.backends.base import Backend
 from router.backends.local import LocalBackend
 from router.backends.registry import build
+from router.cache.cache import Cache
 from router.carrying import Carrying
 from router.chat import ChatRequest
 from router.config import Config
@@ -25,10 +26,13 @@ from router.ledger.prices import Prices
 from router.limits.quotas import Quotas
 from router.limits.ticket import Ticket
 from router.policy.artifact import load_classifier, manifest_of, usual_scores
+from router.policy.calibrated import ArtifactId
 from router.policy.decision import Decision, Facts, Load
 from router.policy.entitlement import seen_by
 from router.policy.facts import facts_of, needs_count
 from router.sessions import Sessions
+from router.shadow.hop import Means
+from router.shadow.shadows import Shadows
 from router.telemetry import log
 from router.telemetry.metrics import Metrics
 
@@ -74,6 +78,9 @@ class Runtime:
         self.quotas: Quotas = before.quotas if before else Quotas(config.limits)
         self.carrying: Carrying = before.carrying if before else Carrying(config, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
+        self.cache: Cache = before.cache if before else Cache.of(config.cache)
+        self.shadows: Shadows = before.shadows if before else Shadows(config.state_dir)
+        self._artifact = ArtifactId.of(config.artifact).sha256
         self.is_draining = False
 
     def beside(self, other: "Runtime") -> list[Backend]:
@@ -94,8 +101,10 @@ class Runtime:
         await asyncio.gather(*(target.start() for target in self.targets.values()))
 
     async def close(self) -> None:
-        """Stop the targets, then write down what is left."""
+        """Stop the targets and what goes on beside the answers, then write down what is left."""
         await self.carrying.close()
+        await self.shadows.close()
+        await self.cache.close()
         await asyncio.gather(*(target.close() for target in self.targets.values()))
         self.ledger.close()
 
@@ -107,6 +116,11 @@ class Runtime:
         """Return once no target is loading any more."""
         while "loading" in self.states().values():  # noqa: ASYNC110 - a target has a state, not an event
             await asyncio.sleep(SETTLE_POLL_S)
+
+    @property
+    def means(self) -> Means:
+        """What it takes to ask a model in the shadow."""
+        return Means(self.config, self.fleet, self.prices, self.ledger, self.metrics, self._artifact)
 
     def states(self) -> dict[str, str]:
         """Status of each target by name."""
@@ -173,5 +187,6 @@ class Runtime:
             if isinstance(target, LocalBackend):
                 self.metrics.observe_engine(name, target.stats())
         self.metrics.observe_breakers(self.fleet.health.open_breakers())
+        self.metrics.observe_cache(self.cache.stats)
         self.metrics.observe_ledger(self.ledger.tally)
         self.metrics.observe_budgets(self.quotas.used_ratio())

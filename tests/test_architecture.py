@@ -19,8 +19,10 @@ ORDER = [
     "router.engine",
     "router.backends",
     "router.dispatch",
+    "router.cache",
     "router.ledger",
     "router.telemetry",
+    "router.shadow",
     "router.runtime",
     "router.exchange",
     "router.api",
@@ -87,6 +89,11 @@ def test_only_metrics_constructs_metrics():
     """Every series is declared in one room; one file outside it reads what a router shows."""
     outside = {name for name in importers("prometheus_client") if not name.startswith("router/telemetry/")}
     assert outside == {"router/watching/scrape.py"}
+
+
+def test_only_one_file_knows_redis():
+    """It is an extra, which nobody has to install."""
+    assert importers("redis") <= {"router/cache/redis.py"}
 
 
 def test_decisions_do_no_io():

@@ -16,3 +16,5 @@ class By(StrEnum):
     OUTCOME = "outcome"
     KEY = "key"
     TAG = "tag"
+    ROUTE = "route"
+    CACHE = "cache"

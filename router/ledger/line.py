@@ -9,7 +9,8 @@ class Line:
 
     `cost_usd` is the sum of the known costs, None when none is known; `unknown_costs` says how many are not in it.
     `baseline_usd` and `saved_usd` cover the requests whose own cost and baseline are both known, so that they compare
-    like with like; `unknown_savings` says how many are not in them.
+    like with like; `unknown_savings` says how many are not in them. What was spent in the shadow is in the sums of tokens
+    and money, but is no request.
     """
 
     group: tuple[str | None, ...]

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+SHADOW = "shadow"
+CacheResult: TypeAlias = Literal["hit", "miss"]
 Outcome: TypeAlias = Literal["ok", "error", "interrupted", "client_gone"]
 EnergyKind: TypeAlias = Literal["measured", "estimated"]
 
@@ -17,6 +19,9 @@ class UsageRecord:
     are net of it. `key` is the name of the caller's key and `tags` are the key's; None and empty where anybody may call. `price_map`
     is the version of the map of prices. `cache_write_tokens`, `audio_tokens` and `image_tokens` are parts of the prompt, and
     `reasoning_tokens` and `audio_completion_tokens` of the answer. `energy_j` is in joules, None where no honest figure exists.
+    `cache` says whether the cache was asked and had the answer: a `hit` costs nothing, and `cache_saved_usd` is what it would
+    have cost at its own target. A record with the route `shadow` is no request of a client but what was spent beside one, whose
+    id it has: its `baseline_usd` is 0, so that the sum of the savings is net of it.
     A field that is added later needs a default: what an older version left in its journal is still read.
     """
 
@@ -58,6 +63,8 @@ class UsageRecord:
     image_tokens: int = 0
     energy_j: float | None = None
     energy_kind: EnergyKind | None = None
+    cache: CacheResult | None = None
+    cache_saved_usd: float | None = None
 
     @property
     def all_tokens(self) -> int:

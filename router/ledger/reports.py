@@ -13,6 +13,7 @@ from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.grouping import By
 from router.ledger.line import Line
+from router.ledger.record import SHADOW
 from router.ledger.store import Store, records
 from router.ledger.tagging import by_tag
 from router.ledger.tally import Tally
@@ -65,6 +66,7 @@ def _sums() -> list[ColumnElement[Any]]:
     saved = table.baseline_usd - table.cost_usd
     return [
         func.count(),
+        func.count(case((table.route != SHADOW, 1))),
         func.coalesce(func.sum(table.prompt_tokens), 0),
         func.coalesce(func.sum(table.completion_tokens), 0),
         func.coalesce(func.sum(table.cached_tokens), 0),
@@ -77,18 +79,18 @@ def _sums() -> list[ColumnElement[Any]]:
 
 
 def _line(row: Row[Any], keys: int) -> Line:
-    count, prompt, completion, cached, cost, costs, baseline, saved, savings = row[keys:]
+    rows, count, prompt, completion, cached, cost, costs, baseline, saved, savings = row[keys:]
     return Line(
         group=tuple(row[:keys]),
         requests=count,
         prompt_tokens=prompt,
         completion_tokens=completion,
         cached_tokens=cached,
-        cost_usd=_known(cost, count),
-        unknown_costs=count - costs,
-        baseline_usd=_known(baseline, count),
-        saved_usd=_known(saved, count),
-        unknown_savings=count - savings,
+        cost_usd=_known(cost, rows),
+        unknown_costs=rows - costs,
+        baseline_usd=_known(baseline, rows),
+        saved_usd=_known(saved, rows),
+        unknown_savings=rows - savings,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
+from router.ledger.record import SHADOW
 from router.ledger.store import Store, records
 from router.ledger.tally import Tally
 from router.limits.quotas import Spent
@@ -37,7 +38,7 @@ def spent_in(state_dir: Path, span: Span, settings: LedgerSettings = IN_FILE) ->
             func.sum(case((table.at >= span.day_start, table.cost_usd), else_=0.0)),
             func.sum(table.cost_usd),
         )
-        .where(table.at >= span.month_start, table.at < span.end)
+        .where(table.at >= span.month_start, table.at < span.end, table.route != SHADOW)
         .group_by(table.key, table.tags)
     )
     try:

@@ -91,6 +91,8 @@ records = Table(
     Column("image_tokens", Integer, nullable=False, server_default="0"),
     Column("energy_j", Float),
     Column("energy_kind", String),
+    Column("cache", String),
+    Column("cache_saved_usd", Float),
     UniqueConstraint("journal", "position"),
     Index("records_by_time", "at"),
 )
@@ -130,6 +132,7 @@ ESCALATION_COLUMNS = (
 KEY_COLUMNS = ("key", "tags", "price_map")
 KIND_COLUMNS = ("cache_write_tokens", "reasoning_tokens", "audio_tokens", "audio_completion_tokens", "image_tokens")
 ENERGY_COLUMNS = ("energy_j", "energy_kind")
+CACHE_COLUMNS = ("cache", "cache_saved_usd")
 _FIELDS = tuple(field.name for field in fields(UsageRecord))
 
 # Forward only: step n takes a store from version n to n + 1.
@@ -137,6 +140,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     adds(*ESCALATION_COLUMNS),
     adds(*KEY_COLUMNS, *KIND_COLUMNS, *ENERGY_COLUMNS),
+    adds(*CACHE_COLUMNS),
 )
 
 

@@ -15,7 +15,7 @@ from router.config import Config
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
-from router.ledger.record import UsageRecord
+from router.ledger.record import SHADOW, UsageRecord
 from router.ledger.store import Store, records
 from router.ledger.tally import Tally
 
@@ -23,7 +23,6 @@ USD_EACH = 1e-9
 """How far a sum of dollars may be off for each record in it: both sides add floats, in different orders."""
 
 TRIES = 5
-SHADOW = "shadow"
 WRITTEN = ("shunt_usage_records_total", 'outcome="written"')
 
 _SAMPLE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")

@@ -56,11 +56,11 @@ def _entry(place: Place, detail: ErrorDetails) -> Place:
             return place
         case ("policies", _, "select", _, *_):
             return place[:4]
-        case ("policies", _, "on_failure" | "spill" | "verify" | "session", *_):
+        case ("policies", _, "on_failure" | "spill" | "verify" | "session" | "shadow", *_):
             return place[:3]
         case ("policies" | "models" | "guards" | "budgets" | "tests" | "aliases", _, *_):
             return place[:2]
-        case ("version" | "server" | "state_dir" | "cache_dir" as key, *_):
+        case ("version" | "server" | "cache" | "state_dir" | "cache_dir" as key, *_):
             return (key,)
         case _:
             return ()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from router.config import Config, ModelConfig, Overrides, Policy, Rule
+from router.config import CacheTerms, Config, ModelConfig, Overrides, Policy, Rule
 from router.policy.decision import Facts
 from router.policy.evidence import Evidence, JudgementLike
 from router.policy.memo import ByIdentity
@@ -28,6 +28,7 @@ class Choice:
     adapter: str | None = None
     by: tuple[Policy, Rule] | None = None
     overrides: Overrides | None = None
+    cache: CacheTerms | None = None
 
 
 def directly(config: Config, name: str, model: ModelConfig) -> Choice:
@@ -58,6 +59,7 @@ def choose(config: Config, policy: Policy, evidence: Evidence) -> Choice:
         adapter=rule.adapter if target == rule.target else None,
         by=(_unchecked(policy) if _is_held(policy, target, evidence) else policy, rule),
         overrides=rule.overrides,
+        cache=rule.cache,
     )
 
 

@@ -1,11 +1,14 @@
 """From a valid `PolicyFile` to the frozen `Config` that the rest of the program sees."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 
 from router.config import (
+    CacheSettings,
+    CacheTerms,
     Config,
     Guard,
     LedgerSettings,
@@ -17,6 +20,7 @@ from router.config import (
     Rule,
     ServerConfig,
     Session,
+    Shadow,
     Spill,
     Verify,
 )
@@ -27,18 +31,20 @@ from router.policy.conditions import compiled, lowered, score_range
 from router.policy.document import Document
 from router.policy.environment import Environment
 from router.policy.schema import (
+    CacheEntry,
     GuardEntry,
     OverrideEntry,
     PolicyEntry,
     RuleEntry,
     ServerEntry,
     SessionEntry,
+    ShadowEntry,
     SpillEntry,
     TestEntry,
     VerifyEntry,
 )
 from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry
-from router.policy.schema_models import PolicyFile
+from router.policy.schema_models import CacheStoreEntry, PolicyFile
 
 APP = "shunt"
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -51,6 +57,7 @@ class Parts:
     models: dict[str, ModelConfig]
     server: ServerConfig
     ledger: LedgerSettings
+    cache: CacheSettings
     artifact: Path | None
     calibrations: Calibrations
 
@@ -60,6 +67,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
     folder = path.parent if path else Path.cwd()
     default = "auto" if "auto" in file.policies else next(iter(file.policies))
     policies = {name: policy_of(name, entry, file.tiers, parts.calibrations) for name, entry in file.policies.items()}
+    policies = {name: _embedded(policy, parts.models) for name, policy in policies.items()}
     return Config(
         path=path,
         models=parts.models,
@@ -72,6 +80,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         limits=tuple(limit_of(entry) for entry in file.budgets),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
         server=parts.server,
+        cache=parts.cache,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
         memory_budget_bytes=None if file.memory_budget_mib is None else file.memory_budget_mib << 20,
@@ -92,6 +101,14 @@ def ledger_of(entry: LedgerEntry, environment: Environment) -> LedgerSettings:
     return LedgerSettings(environment.secret(entry.url, ("ledger", "url")), entry.keep_days)
 
 
+def cache_of(entry: CacheStoreEntry, environment: Environment) -> CacheSettings:
+    """Where answers are kept; notes a problem when the address of a Redis is not set or is none."""
+    redis = environment.secret(entry.redis, ("cache", "redis"))
+    if redis is not None and not redis.value.startswith(("redis://", "rediss://", "unix://")):
+        environment.note(("cache", "redis"), f"{redis.env} must be an address like redis://host:6379/0")
+    return CacheSettings(entry.max_mib << 20, redis)
+
+
 def artifact_of(written: str | None, folder: Path, environment: Environment) -> Path | None:
     """The classifier's folder: the file's, else the one that SHUNT_ARTIFACT names, else None for the one that ships."""
     chosen = environment.get("SHUNT_ARTIFACT")
@@ -108,14 +125,46 @@ def policy_of(name: str, entry: PolicyEntry, tiers: list[str], calibrations: Cal
         spill=_spill(entry.spill),
         verify=_verify(entry.verify, calibrations.line(name, entry)),
         session=_session(entry.session),
+        shadow=_shadow(entry.shadow),
     )
 
 
 def _session(entry: SessionEntry | None) -> Session | None:
     if entry is None:
         return None
-    ttl_s = int(entry.ttl[:-1]) * UNITS_S[entry.ttl[-1]]
-    return Session(entry.mode, tuple(entry.key), ttl_s, entry.max_switch_spend_pct)
+    return Session(entry.mode, tuple(entry.key), _seconds(entry.ttl), entry.max_switch_spend_pct)
+
+
+def _seconds(period: str) -> float:
+    return int(period[:-1]) * UNITS_S[period[-1]]
+
+
+def _cache(entry: CacheEntry | None) -> CacheTerms | None:
+    return None if entry is None else CacheTerms(_seconds(entry.ttl), entry.scope)
+
+
+def _shadow(entry: ShadowEntry | None) -> Shadow | None:
+    if entry is None:
+        return None
+    return Shadow(
+        targets=tuple(entry.target),
+        sample=entry.sample,
+        max_usd_per_day=entry.max_usd_per_day,
+        compare=entry.compare,
+        judge=entry.judge,
+        embedder=entry.embedder,
+        keeps_prompts=entry.keep == "prompts",
+        keep_days=entry.keep_days,
+    )
+
+
+def _embedded(policy: Policy, models: Mapping[str, ModelConfig]) -> Policy:
+    """A comparison of embeddings that names no model takes the only one that embeds."""
+    shadow = policy.shadow
+    if shadow is None or shadow.compare != "similarity" or shadow.embedder is not None:
+        return policy
+    found = next((name for name, model in models.items() if "embeddings" in model.can), None)
+    return replace(policy, shadow=replace(shadow, embedder=found))
 
 
 def _spill(entry: SpillEntry | None) -> Spill | None:
@@ -147,6 +196,7 @@ def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibra
             adapter=entry.adapter,
             split=tuple((entry.split or {}).items()),
             overrides=_overrides(entry.overrides),
+            cache=_cache(entry.cache),
         )
     fitted = calibrations.fitted(policy, entry)
     return Rule(
@@ -158,6 +208,7 @@ def _rule(policy: str, entry: RuleEntry, tiers: list[str], calibrations: Calibra
         abstain=fitted.abstain,
         is_locked=fitted.is_locked,
         overrides=_overrides(entry.overrides),
+        cache=_cache(entry.cache),
     )
 
 

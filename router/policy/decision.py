@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from router.caller import ANYONE, Caller
-from router.config import Line, Overrides, Price
+from router.config import CacheTerms, Line, Overrides, Price
 from router.policy.words import Words
 
 
@@ -118,6 +118,7 @@ class Decision:
     spilled_from: str | None = None
     verification: Verification | None = None
     overrides: Overrides | None = None
+    cache: CacheTerms | None = None
 
     @property
     def shown(self) -> "Decision":

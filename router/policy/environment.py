@@ -38,6 +38,10 @@ class Environment:
         """True when it names a large model."""
         return any(map(self.get, LARGE_FROM))
 
+    def note(self, place: Place, message: str) -> None:
+        """Note a problem with what the environment says."""
+        self._problems.note(place, message)
+
     def text(self, written: str, place: Place) -> str | None:
         """`written` itself, or for `env:NAME` the variable's value; notes a problem when it is not set."""
         if not written.startswith("env:"):

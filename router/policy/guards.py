@@ -26,15 +26,24 @@ class Veto:
     lacks: str = ""
 
 
-def vetoes(config: Config, targets: Iterable[str], evidence: Evidence, limits: Limits = NO_LIMITS) -> dict[str, Veto]:
-    """The first veto against each target that has one."""
+def vetoes(
+    config: Config,
+    targets: Iterable[str],
+    evidence: Evidence,
+    limits: Limits = NO_LIMITS,
+    asked: Facts | None = None,
+) -> dict[str, Veto]:
+    """The first veto against each target that has one.
+
+    `asked` is what a target must be able to do where that is not the request itself; which guards bind, the request decides.
+    """
+    asked = asked or evidence.facts
     # A guard that cannot be evaluated binds: not knowing that data is harmless is no permission to send it.
     binding = [guard for guard in config.guards if test_of(guard.when)(evidence) is not False]
     found = (
         (
             name,
-            _own_veto(config, config.models[name], evidence.facts, limits)
-            or _veto(binding, config.models[name], evidence.facts),
+            _own_veto(config, config.models[name], asked, limits) or _veto(binding, config.models[name], asked),
         )
         for name in targets
     )

@@ -7,10 +7,11 @@ from router.config import ModelConfig
 from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
 from router.policy.lint_conditions import named_models
+from router.policy.lint_shadow import shadow_faults
 from router.policy.optout import MAX_USD, ZONE
 from router.policy.problem import Place, Problems, did_you_mean, shown
 from router.policy.routes import DIRECT
-from router.policy.schema import GuardEntry, RuleEntry, SpillEntry, TestEntry, VerifyEntry
+from router.policy.schema import GuardEntry, RuleEntry, ShadowEntry, SpillEntry, TestEntry, VerifyEntry
 from router.policy.schema_conditions import ConditionTable
 from router.policy.schema_models import PolicyFile
 
@@ -134,6 +135,8 @@ def _check_policy(bench: Bench, name: str) -> None:
         _check_spill(bench, entry.spill, (*place, "spill"))
     if entry.verify is not None:
         _check_verify(bench, entry.verify, (*place, "verify"))
+    if entry.shadow is not None:
+        _check_shadow(bench, entry.shadow, (*place, "shadow"))
     for index, rule in enumerate(entry.select):
         _check_rule(bench, rule, (*place, "select", index))
 
@@ -164,6 +167,16 @@ def _check_verify(bench: Bench, verify: VerifyEntry, place: Place) -> None:
         bench.problems.note((*place, "objective"), "an objective is what a calibration holds: write calibration: auto")
     if verify.target == verify.escalate_to:
         bench.problems.note((*place, "escalate_to"), f"{shown(verify.escalate_to)} escalates to itself")
+
+
+def _check_shadow(bench: Bench, shadow: ShadowEntry, place: Place) -> None:
+    bench.unique(shadow.target, "target", (*place, "target"))
+    for name in shadow.target:
+        bench.target(name, (*place, "target"))
+    bench.target(shadow.judge, (*place, "judge"))
+    bench.known(shadow.embedder, bench.models, "model", (*place, "embedder"))
+    for key, fault in shadow_faults(shadow, bench.models):
+        bench.problems.note((*place, key), fault)
 
 
 def _check_rule(bench: Bench, rule: RuleEntry, place: Place) -> None:

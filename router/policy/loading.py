@@ -12,7 +12,7 @@ from router.errors import ConfigError
 from router.policy.advice import advice
 from router.policy.border import Reading, read
 from router.policy.calibrated import Calibrations
-from router.policy.compile import APP, Parts, artifact_of, build, ledger_of, server_of
+from router.policy.compile import APP, Parts, artifact_of, build, cache_of, ledger_of, server_of
 from router.policy.document import Document, parse
 from router.policy.environment import Environment
 from router.policy.lint import Bench, check_names
@@ -96,6 +96,7 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
     environment = Environment(source.environ, found)
     targets = Targets(reading.file.models, environment, path.parent if path else Path.cwd(), found)
     server = server_of(reading.file.server, environment)
+    cache = cache_of(reading.file.cache, environment)
     models = targets.all()
     names = Problems()
     check_names(Bench(reading, models, names))
@@ -104,12 +105,9 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
         artifact = artifact_of(reading.file.artifact, path.parent if path else Path.cwd(), environment)
         calibrations = Calibrations.load(reading.file, path, artifact, locked=source.locked)
         calibrations.check(reading.file, found)
-        config = build(
-            reading.file,
-            Parts(models, server, ledger_of(reading.file.ledger, environment), artifact, calibrations),
-            document,
-            path,
-        )
+        ledger = ledger_of(reading.file.ledger, environment)
+        parts = Parts(models, server, ledger, cache, artifact, calibrations)
+        config = build(reading.file, parts, document, path)
         check_reach(config, found)
         placed = [Problem(reading.written(problem.place), problem.message) for problem in advice(config)]
         config = replace(config, warnings=document.report(placed))

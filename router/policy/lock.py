@@ -76,7 +76,7 @@ class LockedData(Strict):
 
     rows: Annotated[int, Field(ge=1)]
     sha256: Digest
-    source: Literal["file", "ledger"]
+    source: Literal["file", "ledger", "shadow"]
 
 
 class LockedTerms(Strict):

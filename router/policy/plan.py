@@ -147,6 +147,7 @@ def decide(
         spilled_from=start if detour and detour.reason == SPILL else None,
         verification=detour.verification if detour else None,
         overrides=choice.overrides,
+        cache=choice.cache,
     )
 
 

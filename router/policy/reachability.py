@@ -8,7 +8,7 @@ from router.errors import ModelNotFound
 from router.policy.conditions import outcomes
 from router.policy.implication import implies
 from router.policy.problem import Place, Problems, did_you_mean, shown
-from router.policy.routes import ASKED, reach, resolve_model
+from router.policy.routes import ASKED, reach, resolve_model, shadow_hops
 
 
 def check_reach(config: Config, problems: Problems) -> None:
@@ -17,6 +17,7 @@ def check_reach(config: Config, problems: Problems) -> None:
         _check_order(policy, problems)
         _check_spill(policy, problems)
         _check_guarded(config, policy, problems)
+        _check_shadow(policy, problems)
     for index, guard in enumerate(config.guards):
         if not _can_hold(guard.when, judged=True):
             problems.note(("guards", index, "when"), f"guard {shown(guard.id)} can never hold")
@@ -56,11 +57,18 @@ def _check_spill(policy: Policy, problems: Problems) -> None:
         problems.note(("policies", policy.name, "spill", "from"), message)
 
 
+def _check_shadow(policy: Policy, problems: Problems) -> None:
+    reached = reach(policy)
+    if policy.shadow is not None and reached == policy.shadow.targets:
+        message = f"policy {shown(policy.name)} has no other model than {shown(reached[0])} to compare it with"
+        problems.note(("policies", policy.name, "shadow", "target"), message)
+
+
 def _check_guarded(config: Config, policy: Policy, problems: Problems) -> None:
     for guard in config.guards:
         if guard.when != Always() or guard.allow_zone is None:
             continue
-        for name in reach(policy):
+        for name in (*reach(policy), *shadow_hops(policy)):
             if config.models[name].zone not in guard.allow_zone:
                 message = (
                     f"policy {shown(policy.name)} can never use {shown(name)}: guard {shown(guard.id)} forbids its zone"

@@ -38,6 +38,13 @@ def _reach(policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *policy.on_failure, *relief, *checked)))
 
 
+def shadow_hops(policy: Policy) -> tuple[str, ...]:
+    """Every model that may see a request in the shadow of its answer: no client ever gets what it says."""
+    shadow = policy.shadow
+    named = () if shadow is None else (*shadow.targets, shadow.judge, shadow.embedder)
+    return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
 def _named_by(rule: Rule) -> tuple[str | None, ...]:
     return (
         rule.target,

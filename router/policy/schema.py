@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
-from router.config import SessionMode
+from router.config import CacheScope, Comparison, SessionMode
 from router.policy.clock import moment
 from router.policy.schema_conditions import ScoreRange, When
 from router.policy.schema_parts import (
@@ -14,6 +14,8 @@ from router.policy.schema_parts import (
     FromEnvironment,
     HeaderName,
     Id,
+    Names,
+    Period,
     Requirement,
     SideCall,
     Strict,
@@ -79,6 +81,15 @@ class OverrideEntry(Strict):
     """In place of the client's."""
 
 
+class CacheEntry(Strict):
+    """Lets the answer to a request be given again to the same request, where it would be the same."""
+
+    ttl: Period
+    """How long an answer may be given again: a number with s, m, h or d."""
+    scope: CacheScope = "key"
+    """Who shares answers: `key`, each key by itself; `tag`, keys with the same tags; `global`, everybody."""
+
+
 class RuleEntry(Strict):
     """One way to choose a target: fixed (`target`), drawn (`split`), or by the score (`score`, `threshold`, `calibration`)."""
 
@@ -92,6 +103,8 @@ class RuleEntry(Strict):
     """Targets with their weights; a conversation stays with the one that it drew."""
     overrides: OverrideEntry | None = None
     """What the rule changes in the request."""
+    cache: CacheEntry | None = None
+    """Give its answers again to the same requests."""
     adapter: Id | None = None
     """The adapter of `target` that it answers under."""
     score: Literal["complexity"] | None = None
@@ -167,10 +180,31 @@ class SessionEntry(Strict):
     """`rise_only`: up a tier and never down. `pin`: with the first turn's target. `free`: as the rules say."""
     key: Annotated[list[SessionKey], Field(min_length=1)] = Field(default=list(DEFAULT_KEYS))
     """What tells conversations apart: the first that a request has; `prefix` is a hash of its beginning."""
-    ttl: Annotated[str, Field(pattern=r"^[1-9]\d{0,5}[smhd]$")] = "30m"
+    ttl: Period = "30m"
     """How long a silent conversation is remembered: a number with s, m, h or d."""
     max_switch_spend_pct: Annotated[float | None, Field(ge=0, le=10_000, allow_inf_nan=False)] = None
     """In `free`, what a move down may cost more than staying where the prompt is cached, in percent of its price there."""
+
+
+class ShadowEntry(Strict):
+    """Sends a sample of answered requests to another model as well, and keeps how the two answers compare."""
+
+    target: Names
+    """The model that answers once more, when the client has its answer; of several the first that has not answered yet."""
+    sample: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+    """The part of answered requests that is sampled."""
+    max_usd_per_day: Dollars
+    """What this may cost in a day of UTC, the judge included; 0 is enough where all of it is local."""
+    compare: Comparison = "exact"
+    """`exact`: the same text, JSON or tool calls. `similarity`: of the embeddings. `judge`: a model scores both."""
+    judge: Id | None = None
+    """The model that scores the two answers, without being told whose they are."""
+    embedder: Id | None = None
+    """The local embedding model; by default the only one there is."""
+    keep: Literal["labels", "prompts"] = "labels"
+    """What is stored: scores alone, or what the user said as well."""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """For how many days."""
 
 
 class PolicyEntry(Strict):
@@ -186,6 +220,8 @@ class PolicyEntry(Strict):
     """Where requests go while a local model is too busy."""
     verify: VerifyEntry | None = None
     """Whose answers are checked, and who answers instead."""
+    shadow: ShadowEntry | None = None
+    """What is answered once more, to learn from."""
 
 
 class Expectation(Strict):

@@ -193,6 +193,15 @@ class AutoEntry(CommonEntry):
 ModelEntry: TypeAlias = Annotated[LocalEntry | OpenAIEntry | LiteLLMEntry | AutoEntry, Field(discriminator="backend")]
 
 
+class CacheStoreEntry(Strict):
+    """Where the answers of rules with `cache` are kept."""
+
+    max_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
+    """Memory in MiB for answers; those that nobody asked for longest go first."""
+    redis: FromEnvironment | None = None
+    """`env:NAME` of a Redis address, for answers that several replicas share; in place of memory."""
+
+
 class PolicyFile(Strict):
     """One shunt.yaml."""
 
@@ -216,6 +225,8 @@ class PolicyFile(Strict):
     """The HTTP edge."""
     ledger: LedgerEntry = LedgerEntry()
     """The records of requests."""
+    cache: CacheStoreEntry = CacheStoreEntry()
+    """Where answers are kept that may be given again."""
     memory_budget_mib: Annotated[int | None, Field(ge=1, le=1 << 30)] = None
     """Memory in MiB that all local models may take together; idle ones make room. By default no bound."""
     artifact: Annotated[str | None, Field(min_length=1)] = None

@@ -15,11 +15,7 @@ from router.policy.problem import Place, did_you_mean, shown
 from router.policy.schema_models import PolicyFile
 
 # Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
-PLANNED = frozenset(
-    {
-        "cache", "shadow", "similar_to",
-    }
-)  # fmt: skip
+PLANNED = frozenset({"similar_to"})
 
 _KINDS = {
     "string_type": "text (put it in quotes if it looks like a number)",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from classifiers import Judgement
 from classifiers.bootstrap import Interval
@@ -26,6 +26,7 @@ from router.policy.schema import ObjectiveEntry, RuleEntry
 from router.policy.schema_models import PolicyFile
 from router.quality.costs import priced
 
+Source: TypeAlias = Literal["file", "ledger", "shadow"]
 MIN_ROWS = 50
 DIGITS = 4
 
@@ -104,7 +105,7 @@ def agreed(path: Path, written: ObjectiveEntry | None, text: str | None) -> Obje
 
 
 def calibrate_rule(
-    desk: Desk, objective: Objective, outcomes: Sequence[Outcome], source: Literal["file", "ledger"]
+    desk: Desk, objective: Objective, outcomes: Sequence[Outcome], source: Source
 ) -> tuple[Outlook, LockFile]:
     """Choose the threshold and make the lock; nothing is written.
 
@@ -120,6 +121,29 @@ def calibrate_rule(
         raise DataError(
             f"{len(kept)} of {len(outcomes)} rows reach rule {desk.rule.id!r}: at least {MIN_ROWS} are needed"
         )
+    return _chosen(desk, objective, kept, (len(outcomes) - len(kept), source))
+
+
+def calibrate_scored(
+    desk: Desk, objective: Objective, scored: Sequence[tuple[Outcome, float]]
+) -> tuple[Outlook, LockFile]:
+    """The same from rows that were scored when they came, by this artifact: their words are not needed.
+
+    Raises:
+        DataError: fewer than `MIN_ROWS` rows.
+        UnmetError: no threshold meets the objective.
+    """
+    if len(scored) < MIN_ROWS:
+        raise DataError(
+            f"{len(scored)} labels from the shadow for rule {desk.rule.id!r}: at least {MIN_ROWS} are needed"
+        )
+    return _chosen(desk, objective, scored, (0, "shadow"))
+
+
+def _chosen(
+    desk: Desk, objective: Objective, kept: Sequence[tuple[Outcome, float]], origin: tuple[int, Source]
+) -> tuple[Outlook, LockFile]:
+    left_out, source = origin
     rows = priced([row for row, _ in kept], Prices.load(desk.config), *desk.targets)
     scores = [score for _, score in kept]
     calibrated = calibrate(scores, [row.gain for row in rows])
@@ -127,7 +151,7 @@ def calibrate_rule(
     up = band is not None and band.target != desk.targets[0]
     bench = Bench.of(rows, scores, calibrated.calibration, band.band if band else 0.0, up)
     point = choose(objective, bench)
-    outlook = Outlook(objective, point, calibrated, expect(bench, point), len(rows), len(outcomes) - len(rows))
+    outlook = Outlook(objective, point, calibrated, expect(bench, point), len(rows), left_out)
     data = {"rows": len(rows), "sha256": data_digest(rows), "source": source}
     return outlook, _merged(desk, _locked(desk, outlook, data, scores))
 

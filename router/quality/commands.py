@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,8 @@ from router.errors import ConfigError
 if TYPE_CHECKING:
     from classifiers.outcomes import Outcome
     from router.config import Config
+    from router.quality.calibrate import Desk
+    from router.quality.shadowed import Scored
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", "-c", help="The policy file, as for `shunt serve`.")]
 Data = Annotated[
@@ -32,9 +35,18 @@ Prompts = Annotated[
 ]
 
 
+FromShadow = Annotated[
+    bool,
+    typer.Option(
+        "--from-shadow", help="Take the labels that `shadow` in the policy file has made; --prompts adds words."
+    ),
+]
+
+
 def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
     data: Data = None,
     from_ledger: FromLedger = False,
+    from_shadow: FromShadow = False,
     prompts: Prompts = None,
     policy: Annotated[str, typer.Option(help="The policy whose rule is calibrated.")] = "auto",
     objective: Annotated[
@@ -52,13 +64,16 @@ def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
         _calibrate_line(config, policy, objective, data, dry_run=dry_run)
         return
     # Help must not wait for scikit-learn.
-    from router.quality.calibrate import calibrate_rule, objective_of, open_desk, write_lock  # noqa: PLC0415
+    from router.quality.calibrate import calibrate_rule, calibrate_scored, objective_of, open_desk, write_lock  # noqa: PLC0415
     from router.quality.views import show_outlook  # noqa: PLC0415
 
     desk = open_desk(config, policy, os.environ)
     wanted = objective_of(desk, objective)
-    rows, source = _rows(desk.config, desk.targets[0], data, prompts if from_ledger else None, from_ledger=from_ledger)
-    outlook, lock = calibrate_rule(desk, wanted, rows, source)
+    if from_shadow:
+        outlook, lock = calibrate_scored(desk, wanted, _scored(desk, data, from_ledger=from_ledger))
+    else:
+        rows, source = _rows(desk.config, desk.targets, Given(data, prompts, from_ledger))
+        outlook, lock = calibrate_rule(desk, wanted, rows, source)
     console = Console()
     show_outlook(outlook, console)
     written = "nothing was written" if dry_run else f"wrote {write_lock(desk.path, lock)}; review it with git diff"
@@ -89,6 +104,7 @@ def _calibrate_line(
 def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     data: Data = None,
     from_ledger: FromLedger = False,
+    from_shadow: FromShadow = False,
     prompts: Prompts = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the artifact goes; default: `artifact` in the state folder.")
@@ -111,7 +127,7 @@ def train(  # noqa: PLR0913, PLR0917 - an argument for each option
     from router.quality.views import show_comparison  # noqa: PLC0415
 
     found = policy.load(config, locked=False)
-    rows, _ = _rows(found, found.tiers[0], data, prompts if from_ledger else None, from_ledger=from_ledger)
+    rows, _ = _rows(found, (found.tiers[0], found.tiers[-1]), Given(data, prompts, from_ledger, from_shadow))
     place = out or found.state_dir / "artifact"
     try:
         with _progress(STEPS) as step:
@@ -146,7 +162,7 @@ def evaluate(
     from router.quality.curve import draw  # noqa: PLC0415
 
     found = policy.load(config, locked=False)
-    rows, _ = _rows(found, found.tiers[0], data, None, from_ledger=False)
+    rows, _ = _rows(found, (found.tiers[0], found.tiers[-1]), Given(data))
     rows = priced(rows, Prices.load(found), found.tiers[0], found.tiers[-1])
     classifier = load_classifier(found)
     judged = [classifier.judge(row.prompt) for row in rows]
@@ -159,24 +175,52 @@ def evaluate(
         views.show_report(report, Console())
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Where the command line says that labels come from."""
+
+    data: Path | None
+    prompts: Path | None = None
+    from_ledger: bool = False
+    from_shadow: bool = False
+
+
 def _rows(
-    config: "Config", small: str, data: Path | None, prompts: Path | None, *, from_ledger: bool
-) -> "tuple[list[Outcome], Literal['file', 'ledger']]":
+    config: "Config", targets: tuple[str, str], given: Given
+) -> "tuple[list[Outcome], Literal['file', 'ledger', 'shadow']]":
     from classifiers.outcomes import read_outcomes  # noqa: PLC0415
     from router.quality.history import NO_PROMPTS, read_history  # noqa: PLC0415
+    from router.quality.shadowed import read_shadow  # noqa: PLC0415
 
-    if from_ledger:
-        if data is not None:
-            raise ConfigError("--data and --from-ledger: keep one")
-        if prompts is None:
+    if [given.data is not None, given.from_ledger, given.from_shadow].count(True) > 1:
+        raise ConfigError("--data, --from-ledger and --from-shadow: keep one")
+    if given.from_shadow:
+        history = read_shadow(config.state_dir, given.prompts, targets)
+        _note(f"{len(history.rows)} rows; {history.unknown} without words, {history.silent} of other models")
+        return list(history.rows), "shadow"
+    if given.from_ledger:
+        if given.prompts is None:
             raise ConfigError(NO_PROMPTS)
-        history = read_history(config.state_dir, prompts, small, config.ledger)
-        note = f"{len(history.rows)} rows; {history.unknown} not in the ledger, {history.silent} say nothing of {small}"
-        Console(stderr=True).print(note, highlight=False, markup=False)
+        history = read_history(config.state_dir, given.prompts, targets[0], config.ledger)
+        _note(
+            f"{len(history.rows)} rows; {history.unknown} not in the ledger, {history.silent} say nothing of {targets[0]}"
+        )
         return list(history.rows), "ledger"
-    if data is None:
+    if given.data is None:
         raise ConfigError("give --data FILE: JSON lines with prompt, small and large")
-    return read_outcomes(data), "file"
+    return read_outcomes(given.data), "file"
+
+
+def _scored(desk: "Desk", data: Path | None, *, from_ledger: bool) -> "list[Scored]":
+    from router.quality.shadowed import read_scored  # noqa: PLC0415
+
+    if data is not None or from_ledger:
+        raise ConfigError("--data, --from-ledger and --from-shadow: keep one")
+    return read_scored(desk)
+
+
+def _note(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False, markup=False)
 
 
 @contextmanager

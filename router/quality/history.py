@@ -19,6 +19,7 @@ from classifiers.outcomes import DataError, Outcome, prompt_of, read_rows, score
 from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
+from router.ledger.record import SHADOW
 from router.ledger.store import Store, records
 from router.ledger.tally import Tally
 
@@ -105,7 +106,7 @@ def _answers(state_dir: Path, settings: LedgerSettings) -> dict[str, Answer]:
         with Store.of(state_dir, settings) as store:
             drain(state_dir, store, Tally())
             with store.reading() as connection:
-                for name, *rest in connection.execute(wanted.where(table.outcome == "ok")):
+                for name, *rest in connection.execute(wanted.where(table.outcome == "ok", table.route != SHADOW)):
                     found[name] = None if name in found else Answer(*rest)
     except (SQLAlchemyError, OSError) as error:
         raise ConfigError(f"the ledger in {state_dir} cannot be used: {type(error).__name__}") from error

@@ -20,6 +20,7 @@ from router.chat import Json
 from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
+from router.ledger.record import SHADOW
 from router.ledger.store import Store, records
 from router.ledger.tally import Tally
 
@@ -86,7 +87,9 @@ def from_ledger(state_dir: Path, since: float | None, settings: LedgerSettings =
         ConfigError: the ledger cannot be used.
     """
     table = records.c
-    query = select(*(table[name] for name in COLUMNS)).where(table.route != "embeddings").order_by(table.id)
+    query = (
+        select(*(table[name] for name in COLUMNS)).where(table.route.not_in(("embeddings", SHADOW))).order_by(table.id)
+    )
     if since is not None:
         query = query.where(table.at >= since)
     try:

@@ -17,8 +17,10 @@ OTHER = "other"
 ROUTES = frozenset({"chat", "embeddings", "messages"})
 RELOADS = frozenset({"ok", "rejected"})
 TOKEN_TYPES = frozenset({"input", "output"})
-# What the money was spent on: an answer that was delivered whole, one that was not, or one given up for a better one.
-COST_KINDS = frozenset({"answer", "unfinished", "escalation"})
+# What the money was spent on: an answer that was delivered whole, one that was not, one given up for a better one, or one in the shadow.
+COST_KINDS = frozenset({"answer", "unfinished", "escalation", "shadow"})
+CACHE_RESULTS = frozenset({"hit", "miss"})
+SHADOW_RESULTS = frozenset({"compared", "unjudged", "failed", "guarded", "busy", "over_budget", "unpriced"})
 ERROR_TYPES = frozenset({"", "error", "interrupted", "client_gone"})
 STATUSES = frozenset(
     map(str, (200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504))

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from classifiers.drift import Drift
 from router import __version__
 from router.backends.local import EngineStats
+from router.cache.store import CacheStats
 from router.config import Config
 from router.dispatch.trace import Trace
 from router.errors import RouterError
@@ -26,6 +27,7 @@ from router.ledger.tally import Tally
 from router.policy.decision import Decision
 from router.policy.routes import DIRECT
 from router.telemetry import labels
+from router.telemetry.aside import Aside
 from router.telemetry.budgets import Budgets
 from router.telemetry.declared import Declared
 from router.telemetry.family import Family
@@ -54,6 +56,7 @@ class Metrics:
             declare()
         self._declared = Declared(config)
         self.adopt(config)
+        self.aside = Aside(self.registry, self._cost)
         self._engines = Engines()
         self._books = Books()
         self._budgets = Budgets()
@@ -236,6 +239,7 @@ class Metrics:
             self._escalations(escalation.signal).inc()
         if record.stream and record.ttft_s is not None and trace.end is not None:
             self._streams(record.target, trace.end).inc()
+        self.aside.answered(record)
         self._count_money(record)
         self._count_gen_ai(record)
 
@@ -257,7 +261,7 @@ class Metrics:
         self._tokens(*common, "input").observe(record.prompt_tokens)
         self._tokens(*common, "output").observe(record.completion_tokens)
         self._duration(*common, "" if record.outcome == "ok" else record.outcome).observe(record.latency_s)
-        if not record.stream or record.ttft_s is None:
+        if not record.stream or record.ttft_s is None or record.cache == "hit":
             return
         self._ttft(*common).observe(record.ttft_s)
         if record.outcome == "ok" and record.completion_tokens > 1:
@@ -276,6 +280,10 @@ class Metrics:
     def observe_budgets(self, used: Mapping[str, float]) -> None:
         """How much of each budget is used now, 1 being all of it."""
         self._budgets.used = used
+
+    def observe_cache(self, stats: CacheStats) -> None:
+        """What the cache of this process holds."""
+        self.aside.shelves.stats = stats
 
     def observe_ledger(self, tally: Tally) -> None:
         """What has become of the usage records up to now."""

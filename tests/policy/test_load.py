@@ -180,7 +180,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         budgets: [{id: b}]
         policies:
           auto:
-            cache: {}
+            similar_to: {}
             select:
               - {id: a, when: {task: [sentimnt]}, target: small}
               - {id: b, target: smal}
@@ -199,7 +199,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         "9: unknown key 'heder' (did you mean 'header'?)",
         "10: unknown require 'contxt' (did you mean 'context'?)",
         "11: 'budgets': the budget bounds nothing: give it usd_per_day, requests_per_minute or another bound",
-        f"14: 'cache' {planned}",
+        f"14: 'similar_to' {planned}",
         "16: unknown task 'sentimnt' (did you mean 'sentiment'?)",
         "17: unknown model 'smal' (did you mean 'small'?)",
         "18: 'threshold': must be less than or equal to 1",
@@ -273,8 +273,6 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("    select:", "    cache: {ttl: 10m}\n    select:"),
-        ("    select:", "    shadow: {sample: 1}\n    select:"),
         ("{id: learned,", "{id: learned, when: {similar_to: refunds},"),
         ("{id: learned,", "{id: learned, when: {any: [{not: {similar_to: refunds}}]},"),
     ],
