@@ -187,6 +187,6 @@ class Runtime:
             if isinstance(target, LocalBackend):
                 self.metrics.observe_engine(name, target.stats())
         self.metrics.observe_breakers(self.fleet.health.open_breakers())
-        self.metrics.observe_cache(self.cache.stats)
+        self.metrics.aside.observe(self.cache.stats)
         self.metrics.observe_ledger(self.ledger.tally)
         self.metrics.observe_budgets(self.quotas.used_ratio())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from router.condition import Always
 from router.config import Config, Guard, Policy
 from router.policy.problem import Problem, shown
-from router.policy.routes import reach
+from router.policy.routes import reach, shadow_hops
 
 
 def advice(config: Config) -> tuple[Problem, ...]:
@@ -14,7 +14,7 @@ def advice(config: Config) -> tuple[Problem, ...]:
 
 
 def _of_models(config: Config) -> Iterator[Problem]:
-    reached = {name for policy in config.policies.values() for name in reach(policy)}
+    reached = {name for policy in config.policies.values() for name in (*reach(policy), *shadow_hops(policy))}
     for name, model in config.models.items():
         if name not in reached and "chat" in model.can:
             yield Problem(

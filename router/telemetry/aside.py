@@ -48,8 +48,8 @@ class Aside:
             buckets=AGREEMENT_BUCKETS,
             registry=registry,
         )
-        self.shelves = Shelves()
-        registry.register(self.shelves)
+        self._shelves = Shelves()
+        registry.register(self._shelves)
 
     def answered(self, record: UsageRecord) -> None:
         """An accepted request ended: what its cache had, if it has one."""
@@ -66,6 +66,10 @@ class Aside:
     def shadowed(self, result: str) -> None:
         """A sampled request's copy ended, or was not sent."""
         self._shadow(result).inc()
+
+    def observe(self, stats: CacheStats) -> None:
+        """What the cache of this process holds."""
+        self._shelves.stats = stats
 
     def agreed(self, score: float) -> None:
         """Two answers were compared."""

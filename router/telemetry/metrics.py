@@ -18,7 +18,6 @@ from prometheus_client.registry import Collector
 from classifiers.drift import Drift
 from router import __version__
 from router.backends.local import EngineStats
-from router.cache.store import CacheStats
 from router.config import Config
 from router.dispatch.trace import Trace
 from router.errors import RouterError
@@ -280,10 +279,6 @@ class Metrics:
     def observe_budgets(self, used: Mapping[str, float]) -> None:
         """How much of each budget is used now, 1 being all of it."""
         self._budgets.used = used
-
-    def observe_cache(self, stats: CacheStats) -> None:
-        """What the cache of this process holds."""
-        self.aside.shelves.stats = stats
 
     def observe_ledger(self, tally: Tally) -> None:
         """What has become of the usage records up to now."""

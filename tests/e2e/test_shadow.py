@@ -12,7 +12,7 @@ import pytest_asyncio
 from router.shadow.label import FOLDER
 from tests.e2e.samples import metric
 from tests.fakes import faults
-from tests.fakes.large import LargeServer, answer_tokens
+from tests.fakes.large import Behaviour, LargeServer, answer_tokens
 from tests.fakes.shunt import ShuntServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -95,6 +95,13 @@ async def counted(http: aiohttp.ClientSession, result: str) -> float:
         return metric(await answer.text(), "shunt_shadow_total", result=result)
 
 
+def saying(text: str) -> Behaviour:
+    """A whole answer of these words."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+    body = {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 10}}
+    return faults.whole(json.dumps(body).encode())
+
+
 def label_of(shunt: ShuntServer, request_id: str) -> dict | None:
     """The label of one request."""
     lines = [
@@ -167,10 +174,7 @@ async def test_guarded_data_goes_nowhere(http: aiohttp.ClientSession, shunt: Shu
 
 async def test_a_judge_scores_both_without_knowing_whose(http: aiohttp.ClientSession, shunt: ShuntServer, trio: Trio):
     """Two scores, from JSON that the judge was asked for; what is no such thing labels nothing, and is paid for."""
-    verdict = json.dumps({"a": 4, "b": 10})
-    reply = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": verdict}}],
-             "usage": {"prompt_tokens": 100, "completion_tokens": 10}}  # fmt: skip
-    trio.judge.script += [faults.whole(json.dumps(reply).encode())]
+    trio.judge.script += [saying(json.dumps({"a": 4, "b": 10}))]
     before = await counted(http, "compared"), await counted(http, "unjudged")
     name = await ask(http, "judged", "What is 5+5?")
     await results(http, "compared", before[0] + 1)
@@ -222,3 +226,31 @@ async def test_a_stop_drops_what_is_under_way(trio: Trio, tmp_path: Path):
     rows = {(row["route"], row["outcome"]): row for row in report["rows"]}
     assert {("chat", "ok"), ("shadow", "interrupted")} == set(rows)
     assert "Traceback" not in server.log()
+
+
+async def test_likeness_is_that_of_the_meaning(trio: Trio, tmp_path: Path, shared: Path):
+    """With a real embedding model, two ways to say it are more alike than two things to say."""
+    model = shared / "models" / "all-MiniLM-L6-v2-q8_0.gguf"
+    policy = f"""
+version: 1
+models:
+  small: {{backend: openai, base_url: "{trio.small.base_url}", model: s, price: {{input_usd_per_million: 0, output_usd_per_million: 0}}}}
+  large: {{backend: openai, base_url: "{trio.large.base_url}", model: l, price: {{input_usd_per_million: 0, output_usd_per_million: 0}}}}
+  vectors: {{backend: llama.cpp, source: "{model}", context: 512, can: [embeddings]}}
+tiers: [small, large]
+policies:
+  auto: {{select: [{{id: all, target: small}}], shadow: {{target: large, sample: 1, max_usd_per_day: 0, compare: similarity}}, on_failure: [large]}}
+"""
+    scores = []
+    async with ShuntServer(tmp_path, policy) as server, aiohttp.ClientSession(server.root_url) as session:
+        for second in ("A kitten rests on a rug.", "Stock prices fell sharply."):
+            trio.small.script.append(saying("A cat sits on the mat."))
+            trio.large.script.append(saying(second))
+            name = await ask(session, "auto", "What do you see?")
+            await results(session, "compared", len(scores) + 1)
+            label = label_of(server, name)
+            assert 1.0 == label["shadow_score"]
+            scores.append(label["served_score"])
+    alike, other = scores
+    assert 0.5 < alike < 1
+    assert 0 <= other < 0.3
