@@ -174,3 +174,17 @@ async def test_a_client_that_leaves_leaves_nothing_behind(
         answer.close()
     await pair[1].client_disconnected(gone + 1)
     assert (ANSWER, "miss") == await ask(http, "leaving")
+
+
+async def test_another_api_gets_its_own_shape(http: aiohttp.ClientSession, pair: tuple[LargeServer, LargeServer]):
+    """Anthropic's messages, whole and then as their events, from one answer."""
+    before = pair[1].counts.requests
+    said = {"model": "auto", "max_tokens": 50, "temperature": 0, "messages": [{"role": "user", "content": "Bonjour"}]}
+    async with http.post("/v1/messages", json=said, headers=ALICE) as answer:
+        whole = await answer.json()
+        assert ("miss", ANSWER) == (answer.headers["x-shunt-cache"], whole["content"][0]["text"])
+    async with http.post("/v1/messages", json=said | {"stream": True}, headers=ALICE) as answer:
+        assert "hit" == answer.headers["x-shunt-cache"]
+        events = [json.loads(line[6:]) for line in (await answer.read()).splitlines() if line.startswith(b"data: ")]
+    text = "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
+    assert (ANSWER, "message_stop", 1) == (text, events[-1]["type"], pair[1].counts.requests - before)
