@@ -7,6 +7,7 @@ from router import policy
 from router.config import Config, Policy
 from router.generations import runtime_of
 from router.policy.entitlement import may_ask
+from router.policy.routes import unknown
 from router.runtime import Runtime
 
 
@@ -21,11 +22,12 @@ async def show_model(request: Request) -> JSONResponse:
     """One of them, wildcard aliases included.
 
     Raises:
-        ModelNotFound: nothing has that name.
+        ModelNotFound: nothing has that name, or nothing that the caller may ask for: a refusal would say that it exists.
     """
-    runtime = runtime_of(request)
+    runtime, caller = runtime_of(request), request.scope["state"]["ticket"].caller
     name = request.path_params["name"]
-    policy.resolve_model(runtime.config, name)
+    if not may_ask(runtime.config, name, caller):
+        raise unknown(name)
     return JSONResponse(_entry(runtime, name))
 
 

@@ -18,10 +18,15 @@ def resolve_model(config: Config, name: str) -> Policy | ModelConfig:
     """
     found = _named(config, name) or _named(config, _alias(config, name))
     if found is None:
-        raise ModelNotFound(
-            f"The model '{_printable(name)}' does not exist; GET /v1/models lists what does.", param="model"
-        )
+        raise unknown(name)
     return found
+
+
+def unknown(name: str) -> ModelNotFound:
+    """What is said of a name that nothing has, or nothing that the caller may know of."""
+    return ModelNotFound(
+        f"The model '{_printable(name)}' does not exist; GET /v1/models lists what does.", param="model"
+    )
 
 
 def adapter_of(config: Config, name: str) -> str | None:

@@ -88,7 +88,7 @@ async def test_a_conversation_is_answered(client: anthropic.AsyncAnthropic, targ
         system=[{"type": "text", "text": "Be brief."}],
         messages=[*HELLO, {"role": "assistant", "content": [{"type": "text", "text": "Hi."}]}, *HELLO],
         metadata={"user_id": "me"},
-        extra_body={"temperature": 0.7, "top_k": 20},
+        extra_body={"temperature": 0, "top_k": 20},
     )
     assert (answer.type, answer.role, answer.model) == ("message", "assistant", target)
     assert (answer.stop_reason, answer.usage.output_tokens) == ("max_tokens", 3)
@@ -98,7 +98,9 @@ async def test_a_conversation_is_answered(client: anthropic.AsyncAnthropic, targ
 @pytest.mark.parametrize("target", TARGETS)
 async def test_a_stream_is_put_together_by_the_sdk(client: anthropic.AsyncAnthropic, target: str):
     """The text that streams is the text of the final message, and the usage is the target's own."""
-    async with client.messages.stream(model=target, max_tokens=6, messages=HELLO) as stream:
+    async with client.messages.stream(
+        model=target, max_tokens=6, messages=HELLO, extra_body={"temperature": 0}
+    ) as stream:
         text = "".join([piece async for piece in stream.text_stream])
         message = await stream.get_final_message()
     assert message.content[0].text == text

@@ -178,11 +178,16 @@ async def test_a_key_has_what_it_was_given(large: LargeServer, tmp_path: Path):
         answers = {model: await ask(http, url, model=model) for model in ("auto", "large", "onsite", "cheap")}
         async with http.get(f"{url}/v1/models") as listed:
             names = [entry["id"] for entry in (await listed.json())["data"]]
+        shown = {}
+        for model in ("large", "cheap"):
+            async with http.get(f"{url}/v1/models/{model}") as one:
+                shown[model] = one.status
     assert {model: status for model, (status, _, _) in answers.items()} == {
         "auto": 403, "large": 403, "onsite": 200, "cheap": 200,
     }  # fmt: skip
     assert answers["auto"][1]["error"]["code"] == "model_not_allowed"
     assert names == ["onsite", "cheap"]
+    assert shown == {"large": 404, "cheap": 200}
 
 
 async def test_a_key_bound_to_models_is_bound_in_every_policy(large: LargeServer, tmp_path: Path):
