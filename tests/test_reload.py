@@ -152,7 +152,7 @@ async def test_row_44_a_bad_file_changes_nothing(tmp_path: Path):
             shunt.config.write_text(good.replace("expect: {target: even}", "expect: {target: odd}"))
             await until(lambda: is_rejected("expected odd, got even"))
             assert ("rule-0", loaded_at) == (await rule(), (await told())["loaded_at"])
-            assert "the old one goes on" in shunt.log()
+            await shunt.logged("the old one goes on")
             shunt.config.write_text(good.replace("rule-0", "rule-2"))
 
             async def is_second() -> bool:

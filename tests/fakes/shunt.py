@@ -70,6 +70,12 @@ class ShuntServer:
         """Everything that the process printed."""
         return (self.folder / "serve.log").read_text(errors="replace")
 
+    async def logged(self, text: str) -> None:
+        """Wait until the process has printed `text`: readiness is told before the start screen is shown."""
+        async with asyncio.timeout(20):
+            while text not in self.log():
+                await asyncio.sleep(POLL_S)
+
     async def command(self, *arguments: str) -> str:
         """Run another `shunt` command on the same policy file and return what it prints."""
         process = await asyncio.create_subprocess_exec(
