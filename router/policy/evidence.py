@@ -1,6 +1,6 @@
 """What conditions look at: facts, judgement and health, and what takes work only once somebody asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Protocol
@@ -72,17 +72,26 @@ class Evidence:
         self._folded[scope] = folded = text.casefold()
         return folded
 
-    def pii(self, kind: PiiKind) -> bool | None:
-        """Whether data of this kind stands anywhere in what would be sent, or None as for `text`."""
-        if kind in self._pii:
-            return self._pii[kind]
+    def pii(self, kinds: Iterable[PiiKind]) -> bool | None:
+        """Whether data of one of these kinds stands anywhere in what would be sent, or None as for `text`."""
         text = self.text("all")
         if text is None:
             return None
+        known = self._pii
+        for kind in kinds:
+            found = known.get(kind)
+            if found is None:
+                found = known[kind] = self._may_have(kind, text) and has_pii(kind, text)
+            if found:
+                return True
+        return False
+
+    def _may_have(self, kind: PiiKind, text: bytes) -> bool:
+        if kind not in NUMBERED:
+            return True
         if self._has_numbers is None:
             self._has_numbers = has_numbers(text)
-        self._pii[kind] = found = (self._has_numbers or kind not in NUMBERED) and has_pii(kind, text)
-        return found
+        return self._has_numbers
 
     def language(self) -> str | None:
         """The language of the newest turn (`unknown` when that is too little to tell), or None as for `text`."""

@@ -26,7 +26,6 @@ from router.condition import (
     ModelIs,
     NeedsIs,
     Not,
-    PiiKind,
     PromptTokensIs,
     QueueIs,
     Scope,
@@ -123,11 +122,7 @@ def _of_words(condition: LanguageIs | Matches | Mentions | HasPii) -> Test:
         case Mentions(words, scope):
             return _mentioned(words, scope)
         case HasPii(kinds):
-            return _any([_has(kind) for kind in kinds])
-
-
-def _has(kind: PiiKind) -> Test:
-    return lambda evidence: evidence.pii(kind)
+            return lambda evidence: evidence.pii(kinds)
 
 
 def _found(pattern: Pattern, scope: Scope) -> Test:
@@ -147,7 +142,10 @@ def _mentioned(words: tuple[str, ...], scope: Scope) -> Test:
         text = evidence.folded(scope)
         if text is None:
             return None
-        return any(word in text for word in folded) and exact(evidence)
+        for word in folded:  # a generator would cost more than the search
+            if word in text:
+                return exact(evidence)
+        return False
 
     return is_mentioned
 

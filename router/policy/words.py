@@ -1,7 +1,7 @@
 """The text that a request carries: what the user says, and everything that would be sent. Pure, and linear in its size."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from router.chat import Json
@@ -25,14 +25,13 @@ class Words:
         Compatibility forms (full-width digits) become plain ones and invisible characters go, so that what a person reads
         alike is found alike.
         """
-        return plain("\n".join(self._parts(scope)))
-
-    def _parts(self, scope: Scope) -> Iterable[str]:
+        pieces: list[str] = []
         if scope == "all":
-            yield from _leaves([*self.messages, *self.beside], MAX_DEPTH)
-            return
-        said = [message.get("content") for message in self.messages if message.get("role") == "user"]
-        yield from _leaves(said if scope == "user" else said[-1:], MAX_DEPTH)
+            _gather([*self.messages, *self.beside], MAX_DEPTH, pieces)
+        else:
+            said = [message.get("content") for message in self.messages if message.get("role") == "user"]
+            _gather(said if scope == "user" else said[-1:], MAX_DEPTH, pieces)
+        return plain("\n".join(pieces))
 
 
 def plain(text: str) -> str:
@@ -40,17 +39,17 @@ def plain(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_INVISIBLE)
 
 
-def _leaves(value: object, depth: int) -> Iterable[str]:
-    """Every piece of text inside `value`, whatever its shape; what is nested too deep is given as it would be written."""
+def _gather(value: object, depth: int, pieces: list[str]) -> None:
+    """Add every piece of text inside `value`, whatever its shape; what is nested too deep as it would be written."""
     if isinstance(value, str):
         if not value.startswith("data:"):
-            yield value
+            pieces.append(value)
     elif depth == 0:
-        yield repr(value)
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key not in BINARY_KEYS or not isinstance(inner, str):
-                yield from _leaves(inner, depth - 1)
+        pieces.append(repr(value))
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _leaves(inner, depth - 1)
+            _gather(inner, depth - 1, pieces)
+    elif isinstance(value, dict | Mapping):  # nearly all are dicts, which is quicker to see
+        for key, inner in value.items():
+            if key not in BINARY_KEYS or not isinstance(inner, str):
+                _gather(inner, depth - 1, pieces)

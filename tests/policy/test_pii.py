@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.condition import PiiKind
+from router.policy.decision import Facts
+from router.policy.evidence import Evidence
 from router.policy.matching import MAX_CANDIDATES
 from router.policy.pii import has_pii
+from router.policy.words import Words
 
 KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
 
 
 def found(text: str) -> set[PiiKind]:
-    return {kind for kind in KINDS if has_pii(kind, text.encode())}
+    said = Words([{"role": "user", "content": text}])
+    evidence = Evidence(Facts(headers={}, needs=frozenset(), prompt_tokens=1, words=said), None)
+    return {kind for kind in KINDS if evidence.pii([kind])}
 
 
 @pytest.mark.parametrize(
@@ -76,3 +81,17 @@ def test_a_flood_of_candidates_counts_as_a_hit():
 def test_no_text_upsets_the_search(text: str):
     """Whatever stands in the text, the answer is yes or no."""
     assert found(text) <= set(KINDS)
+
+
+@given(
+    st.one_of(
+        st.text(alphabet="0123456789 .-+@:/()abF", max_size=100),
+        st.ip_addresses().map(str),
+        st.ip_addresses(v=6).map(lambda address: address.exploded),
+    ),
+    st.text(alphabet=" :.a1", max_size=3),
+)
+def test_the_quick_look_hides_nothing_from_the_thorough_one(inner: str, edge: str):
+    """What a search without the quick look finds is found with it too."""
+    text = edge + inner + edge
+    assert {kind for kind in KINDS if has_pii(kind, text.encode())} == found(text)
