@@ -79,7 +79,11 @@ def run() -> dict[str, object]:
     return {
         "rules": len(config.policies["auto"].select),
         "conditions": len(
-            {name for name in ConditionTable.model_fields if name not in {"always", "any_", "all_", "not_"}}
+            {
+                name
+                for name in ConditionTable.model_fields
+                if name not in {"always", "any_", "all_", "not_", "similar_to"}
+            }
         ),
         "bar_us": BAR_US,
         "decide_cpu_us": {

@@ -181,6 +181,14 @@ class HealthIs:
 
 
 @dataclass(frozen=True, slots=True)
+class SimilarTo:
+    """The newest turn is like the nearest of the named example prompts, by the cosine of their vectors, within a range."""
+
+    examples: str
+    range: Range
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """One of `conditions` holds."""
 
@@ -223,6 +231,7 @@ Condition: TypeAlias = (
     | BudgetIs
     | QueueIs
     | HealthIs
+    | SimilarTo
     | AnyOf
     | AllOf
     | Not

@@ -286,6 +286,14 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Examples:
+    """Named prompts that conditions compare with, by the vectors of the local embedding model `model`."""
+
+    model: str
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyTest:
     """A test that lives beside the rules; `expect` holds target, rule, zone, reason or error where the author cares.
 
@@ -309,6 +317,7 @@ class PolicyTest:
     at: float | None = None
     budget_used_pct: float | None = None
     past: str | None = None
+    similar_to: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +362,7 @@ class Config:
     default_policy: str
     guards: tuple[Guard, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, Examples] = field(default_factory=dict)
     limits: tuple[Limit, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
     server: ServerConfig = ServerConfig()

@@ -23,6 +23,7 @@ from router.errors import RouterError
 from router.keys.ring import Ring
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
+from router.likeness import Likeness
 from router.limits.quotas import Quotas
 from router.limits.ticket import Ticket
 from router.policy.artifact import load_classifier, manifest_of, usual_scores
@@ -72,6 +73,7 @@ class Runtime:
             name: kept.get(name) or build(model, config, self.budget) for name, model in config.models.items()
         }
         self.fleet: Fleet = before.fleet.renewed(self.targets, kept) if before else Fleet.fresh(self.targets)
+        self.likeness = Likeness(config, self.targets)
         self.prices = Prices.load(config)
         self.ledger: Ledger = before.ledger if before else Ledger(config)
         self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
@@ -135,7 +137,8 @@ class Runtime:
         """
         started = time.perf_counter()
         facts = (await self._facts(request, headers)).under(self._load(), time.time())
-        facts = replace(facts, prices=self.prices.by_target)
+        similarity = await self.likeness.of(request.model, facts.words)
+        facts = replace(facts, prices=self.prices.by_target, similarity=similarity)
         if ticket is not None:
             facts = seen_by(self.config, ticket, facts)
         conversation = conversation_of(self.config, request, facts, self.sessions, lambda turn: self._judge(turn)[1])

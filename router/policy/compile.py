@@ -10,6 +10,7 @@ from router.config import (
     CacheSettings,
     CacheTerms,
     Config,
+    Examples,
     Guard,
     LedgerSettings,
     Line,
@@ -30,6 +31,7 @@ from router.policy.clock import moment
 from router.policy.conditions import compiled, lowered, score_range
 from router.policy.document import Document
 from router.policy.environment import Environment
+from router.policy.lint_embedder import embedders
 from router.policy.schema import (
     CacheEntry,
     GuardEntry,
@@ -44,7 +46,7 @@ from router.policy.schema import (
     VerifyEntry,
 )
 from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry
-from router.policy.schema_models import CacheStoreEntry, PolicyFile
+from router.policy.schema_models import CacheStoreEntry, ExamplesEntry, PolicyFile
 
 APP = "shunt"
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -77,6 +79,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         guards=tuple(guard_of(entry) for entry in file.guards),
         aliases=dict(file.aliases),
         ledger=parts.ledger,
+        examples={name: _examples(entry, parts.models) for name, entry in file.examples.items()},
         limits=tuple(limit_of(entry) for entry in file.budgets),
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
         server=parts.server,
@@ -163,8 +166,11 @@ def _embedded(policy: Policy, models: Mapping[str, ModelConfig]) -> Policy:
     shadow = policy.shadow
     if shadow is None or shadow.compare != "similarity" or shadow.embedder is not None:
         return policy
-    found = next((name for name, model in models.items() if "embeddings" in model.can), None)
-    return replace(policy, shadow=replace(shadow, embedder=found))
+    return replace(policy, shadow=replace(shadow, embedder=embedders(models)[0]))
+
+
+def _examples(entry: ExamplesEntry, models: Mapping[str, ModelConfig]) -> Examples:
+    return Examples(entry.embedder or embedders(models)[0], tuple(entry.prompts))
 
 
 def _spill(entry: SpillEntry | None) -> Spill | None:
@@ -250,6 +256,7 @@ def _test(entry: TestEntry, line: int) -> PolicyTest:
         at=None if entry.at is None else moment(entry.at),
         budget_used_pct=entry.budget_used_pct,
         past=entry.past,
+        similar_to=entry.similar_to,
     )
 
 

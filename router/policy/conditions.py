@@ -27,13 +27,14 @@ from router.condition import (
     Range,
     ScoreIs,
     SideCallIs,
+    SimilarTo,
     TaskIs,
     TurnsIs,
     Within,
 )
 from router.policy.clock import DAYS, MINUTES, minutes_of
 from router.policy.memo import ByIdentity
-from router.policy.schema_conditions import ConditionTable, NumberRange, TimeWindow
+from router.policy.schema_conditions import ConditionTable, NumberRange, ScoreRange, TimeWindow
 from router.policy.truth import Truth
 
 INFINITY = float("inf")
@@ -99,7 +100,7 @@ def _of_meaning(table: ConditionTable) -> Iterable[Condition]:
     if table.score is not None:
         yield score_range(table.score.gte, table.score.lt)
     if table.confidence is not None:
-        yield ConfidenceIs(Range(gte=table.confidence.gte or 0.0, lt=_or(table.confidence.lt, INFINITY)))
+        yield ConfidenceIs(_half_open(table.confidence))
     if table.language is not None:
         yield LanguageIs(frozenset(table.language))
     if table.keyword is not None:
@@ -108,6 +109,8 @@ def _of_meaning(table: ConditionTable) -> Iterable[Condition]:
         yield Matches(tuple(table.regex.any_), table.regex.scope)
     if table.pii is not None:
         yield HasPii(tuple(dict.fromkeys(table.pii)))
+    for examples, bounds in (table.similar_to or {}).items():
+        yield SimilarTo(examples, _half_open(bounds))
 
 
 def _nested(table: ConditionTable) -> Iterable[Condition]:
@@ -125,6 +128,10 @@ _READERS = (_of_sender, _of_shape, _of_moment, _of_meaning, _nested)
 def score_range(gte: float | None, lt: float | None) -> ScoreIs:
     """The scores from `gte` on and below `lt`; None is no bound."""
     return ScoreIs(gte=_or(gte, 0.0), lt=_or(lt, INFINITY))
+
+
+def _half_open(bounds: ScoreRange) -> Range:
+    return Range(gte=_or(bounds.gte, 0.0), lt=_or(bounds.lt, INFINITY))
 
 
 def _range(bounds: NumberRange) -> Range:
@@ -145,13 +152,15 @@ def _or(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def outcomes(condition: Condition, *, judged: bool) -> frozenset[Truth]:
+def outcomes(condition: Condition, *, judged: bool) -> frozenset[Truth]:  # noqa: PLR0911 (one return for each kind)
     """Every truth that the condition can have when its parts are independent, with or without a judgement."""
     match condition:
         case Always():
             return frozenset({True})
         case TaskIs() | ScoreIs() | ConfidenceIs():
             return frozenset({True, False}) if judged else frozenset({None})
+        case SimilarTo():
+            return frozenset({True, False, None})
         case AnyOf(inner):
             return frozenset(_any(combination) for combination in _combinations(inner, judged=judged))
         case AllOf(inner):
@@ -163,7 +172,7 @@ def outcomes(condition: Condition, *, judged: bool) -> frozenset[Truth]:
 
 
 def _needs_judgement(condition: Condition) -> bool:
-    return None in outcomes(condition, judged=False)
+    return any(isinstance(part, TaskIs | ScoreIs | ConfidenceIs) for part in parts_of(condition))
 
 
 needs_judgement = ByIdentity(_needs_judgement)
@@ -186,6 +195,12 @@ def parts_of(condition: Condition) -> Iterable[Condition]:
             yield from parts_of(part)
         case _:
             return
+
+
+def examples_of(conditions: Iterable[Condition]) -> frozenset[str]:
+    """The sets of examples that the conditions compare with."""
+    parts = (part for condition in conditions for part in parts_of(condition))
+    return frozenset(part.examples for part in parts if isinstance(part, SimilarTo))
 
 
 def _any(truths: Iterable[Truth]) -> Truth:

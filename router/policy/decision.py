@@ -36,7 +36,8 @@ class Facts:
     overrides it for the targets that could count (in their own tokenizer), and `windows` overrides the configured
     context of the targets that know their own. `headers` has lower-case names. `model` is the name that the client asked
     for. `words` is what it says, `at` when it came (Unix seconds): None is unknown. `budget_used_pct` is how much of the
-    caller's budget is used, None where there is no budget. `prices` are those that the ledger counts with. `past` is the
+    caller's budget is used, None where there is no budget. `similarity` is how like each set of named examples the newest
+    turn is (a cosine), as far as somebody has compared them. `prices` are those that the ledger counts with. `past` is the
     target that the conversation is at, None for a new one. `barred` are targets that the
     caller may not have.
     """
@@ -57,6 +58,7 @@ class Facts:
     at: float | None = None
     budget_used_pct: float | None = None
     max_tokens: int | None = None
+    similarity: Mapping[str, float] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
     past: str | None = None
     barred: Mapping[str, Bar] = field(default_factory=dict)

@@ -86,6 +86,7 @@ def facts_of_test(test: PolicyTest) -> Facts:
         at=test.at,
         budget_used_pct=test.budget_used_pct,
         past=test.past,
+        similarity=test.similar_to,
     )
 
 

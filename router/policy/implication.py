@@ -21,6 +21,7 @@ from router.condition import (
     Range,
     ScoreIs,
     SideCallIs,
+    SimilarTo,
     TaskIs,
     TurnsIs,
 )
@@ -69,8 +70,8 @@ def _is_within(one: Condition, other: Condition) -> bool:
     match one, other:
         case ScoreIs(), ScoreIs():
             return other.gte <= one.gte and one.lt <= other.lt
-        case (QueueIs(target, few), QueueIs(also, many)) if target == also:
-            return _covers(many, few)
+        case (QueueIs(name, few), QueueIs(also, many)) | (SimilarTo(name, few), SimilarTo(also, many)):
+            return name == also and _covers(many, few)
         case (
             (ConfidenceIs(few), ConfidenceIs(many))
             | (PromptTokensIs(few), PromptTokensIs(many))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from router.config import ModelConfig
 from router.policy.border import Reading
 from router.policy.calibrated import is_calibrated
-from router.policy.lint_conditions import named_models
+from router.policy.lint_conditions import names_in
+from router.policy.lint_embedder import embedder_faults
 from router.policy.lint_shadow import shadow_faults
 from router.policy.optout import MAX_USD, ZONE
 from router.policy.problem import Place, Problems, did_you_mean, shown
@@ -55,9 +56,10 @@ class Bench:
             self.problems.note(place, f"model {shown(name)} cannot chat, so nothing can be routed to it")
 
     def condition(self, when: ConditionTable | None, place: Place) -> None:
-        """Note a problem for each model in the condition that is none."""
-        for name, named_at in named_models(when, (*place, "when")):
-            self.known(name, self.models, "model", named_at)
+        """Note a problem for each name in the condition that leads nowhere."""
+        valid: Mapping[str, Collection[str]] = {"model": self.models, "examples": self.file.examples}
+        for what, name, named_at in names_in(when, (*place, "when")):
+            self.known(name, valid[what], what, named_at)
 
     def zone(self, name: str | None, place: Place) -> None:
         """Note a problem unless some model is in the zone; one that could not be read might be."""
@@ -84,6 +86,7 @@ def check_names(bench: Bench) -> None:
     for index, guard in enumerate(file.guards):
         _check_guard(bench, guard, ("guards", index))
     _check_aliases(bench)
+    _check_examples(bench)
     for name in file.policies:
         _check_policy(bench, name)
     for index, test in enumerate(file.tests):
@@ -113,6 +116,14 @@ def _check_aliases(bench: Bench) -> None:
         wider = _next_wider(alias, aliases)
         if wider is not None and aliases[wider] == name:
             bench.problems.note(place, f"alias {shown(alias)} does nothing: {shown(wider)} leads to the same place")
+
+
+def _check_examples(bench: Bench) -> None:
+    for name, entry in bench.file.examples.items():
+        place: Place = ("examples", name)
+        bench.known(entry.embedder, bench.models, "model", (*place, "embedder"))
+        for key, fault in embedder_faults(entry.embedder, bench.models, "prompts"):
+            bench.problems.note((*place, key), fault)
 
 
 def _next_wider(alias: str, aliases: Mapping[str, str]) -> str | None:
@@ -231,6 +242,8 @@ def _check_test(bench: Bench, test: TestEntry, place: Place) -> None:
     bench.known(test.past, bench.models, "model", (*place, "past"))
     for name in test.queue_ms:
         bench.known(name, bench.models, "model", (*place, "queue_ms", name))
+    for name in test.similar_to:
+        bench.known(name, bench.file.examples, "examples", (*place, "similar_to", name))
     bench.known(expect.target, bench.models, "model", (*place, "expect", "target"))
     bench.zone(expect.zone, (*place, "expect", "zone"))
     if not expect.model_fields_set:

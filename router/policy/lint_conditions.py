@@ -1,18 +1,22 @@
-"""Names inside conditions: each model that one speaks of has to be there."""
+"""Names inside conditions: each model and each set of examples that one speaks of has to be there."""
 
 from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 from router.policy.problem import Place
 from router.policy.schema_conditions import ConditionTable
 
+Named: TypeAlias = Literal["model", "examples"]
+_KEYS: tuple[tuple[str, Named], ...] = (("queue_ms", "model"), ("health", "model"), ("similar_to", "examples"))
 
-def named_models(table: ConditionTable | None, place: Place) -> Iterator[tuple[str, Place]]:
-    """Each model that a condition names, with its place in the file."""
+
+def names_in(table: ConditionTable | None, place: Place) -> Iterator[tuple[Named, str, Place]]:
+    """Each name in a condition: what it is the name of, the name, and its place in the file."""
     if table is None:
         return
-    for key in ("queue_ms", "health"):
-        yield from ((name, (*place, key, name)) for name in getattr(table, key) or ())
+    for key, what in _KEYS:
+        yield from ((what, name, (*place, key, name)) for name in getattr(table, key) or ())
     for key, inner in (("any", table.any_), ("all", table.all_)):
         for index, part in enumerate(inner or ()):
-            yield from named_models(part, (*place, key, index))
-    yield from named_models(table.not_, (*place, "not"))
+            yield from names_in(part, (*place, key, index))
+    yield from names_in(table.not_, (*place, "not"))

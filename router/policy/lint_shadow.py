@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from router.config import ModelConfig
+from router.policy.lint_embedder import embedder_faults
 from router.policy.problem import shown
 from router.policy.schema import ShadowEntry
 
@@ -18,13 +19,4 @@ def shadow_faults(shadow: ShadowEntry, models: Mapping[str, ModelConfig]) -> Ite
     if shadow.compare != "similarity" and shadow.embedder is not None:
         yield "embedder", "an embedder does nothing here: write compare: similarity"
     if shadow.compare == "similarity":
-        yield from _embedder_faults(shadow, models)
-
-
-def _embedder_faults(shadow: ShadowEntry, models: Mapping[str, ModelConfig]) -> Iterator[tuple[str, str]]:
-    able = [name for name, model in models.items() if "embeddings" in model.can and model.backend == "llama.cpp"]
-    if shadow.embedder is None and len(able) != 1:
-        reason = "several models can" if able else "no local model can"
-        yield "compare", f"compare: similarity needs a local embedding model, and {reason}: write embedder:"
-    if shadow.embedder in models and shadow.embedder not in able:
-        yield "embedder", f"{shown(shadow.embedder)} is no local embedding model (can: [embeddings])"
+        yield from embedder_faults(shadow.embedder, models, "compare")

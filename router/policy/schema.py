@@ -270,6 +270,8 @@ class TestEntry(Strict):
     """The model that the conversation is at; by default it is a new one."""
     queue_ms: dict[Id, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(default={})
     """How long a request would wait for these local models, in milliseconds; by default not at all."""
+    similar_to: dict[Id, UnitInterval] = Field(default={})
+    """How like these `examples` the prompt is; by default nobody knows, since a test asks no model."""
     expect: Expectation
     """What must come out."""
 

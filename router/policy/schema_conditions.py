@@ -171,6 +171,8 @@ class ConditionTable(Strict):
     """The wait for a local model, estimated in milliseconds, lies in a range; by model."""
     health: Annotated[dict[Id, Annotated[list[State], Field(min_length=1)]] | None, Field(min_length=1)] = None
     """A model is in one of these states; by model."""
+    similar_to: Annotated[dict[Id, ScoreRange] | None, Field(min_length=1)] = None
+    """The newest user turn is like the named `examples`: the cosine with the nearest one lies in a range from 0 to 1."""
     any_: Annotated[list["When"] | None, Field(min_length=1, alias="any")] = None
     """At least one of these conditions holds."""
     all_: Annotated[list["When"] | None, Field(min_length=1, alias="all")] = None

@@ -193,6 +193,15 @@ class AutoEntry(CommonEntry):
 ModelEntry: TypeAlias = Annotated[LocalEntry | OpenAIEntry | LiteLLMEntry | AutoEntry, Field(discriminator="backend")]
 
 
+class ExamplesEntry(Strict):
+    """Prompts under one name, to which others may be similar."""
+
+    prompts: Annotated[list[Annotated[str, Field(min_length=1, max_length=480)]], Field(min_length=1, max_length=100)]
+    """What such a prompt says, in as many ways as people say it."""
+    embedder: Id | None = None
+    """The local embedding model whose vectors are compared; by default the only one there is."""
+
+
 class CacheStoreEntry(Strict):
     """Where the answers of rules with `cache` are kept."""
 
@@ -217,6 +226,8 @@ class PolicyFile(Strict):
     """Hard constraints, in order."""
     policies: Annotated[dict[Id, PolicyEntry], Field(min_length=1)]
     """Ways to choose. `auto`, otherwise the first one, is the default."""
+    examples: dict[Id, ExamplesEntry] = Field(default={})
+    """Named prompts for conditions with `similar_to`."""
     budgets: list[BudgetEntry] = Field(default=[])
     """What callers may use."""
     tests: list[TestEntry] = Field(default=[])

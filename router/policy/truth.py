@@ -28,9 +28,11 @@ from router.condition import (
     Not,
     PromptTokensIs,
     QueueIs,
+    Range,
     Scope,
     ScoreIs,
     SideCallIs,
+    SimilarTo,
     TaskIs,
     TurnsIs,
     Within,
@@ -63,7 +65,7 @@ def _made(condition: Condition) -> Test:  # noqa: PLR0911 (one return for each k
             return _not(_made(part))
         case TaskIs() | ScoreIs() | ConfidenceIs():
             return _of_judgement(condition)
-        case LanguageIs() | Matches() | Mentions() | HasPii():
+        case LanguageIs() | Matches() | Mentions() | HasPii() | SimilarTo():
             return _of_words(condition)
         case Within() | BudgetIs() | QueueIs() | HealthIs():
             return _of_moment(condition)
@@ -113,7 +115,7 @@ def _of_judgement(condition: TaskIs | ScoreIs | ConfidenceIs) -> Test:
             )
 
 
-def _of_words(condition: LanguageIs | Matches | Mentions | HasPii) -> Test:
+def _of_words(condition: LanguageIs | Matches | Mentions | HasPii | SimilarTo) -> Test:
     match condition:
         case LanguageIs(codes):
             return lambda evidence: None if evidence.facts.words is None else evidence.language() in codes
@@ -123,6 +125,16 @@ def _of_words(condition: LanguageIs | Matches | Mentions | HasPii) -> Test:
             return _mentioned(words, scope)
         case HasPii(kinds):
             return lambda evidence: evidence.pii(kinds)
+        case SimilarTo(examples, bounds):
+            return _is_like(examples, bounds)
+
+
+def _is_like(examples: str, bounds: Range) -> Test:
+    def is_like(evidence: Evidence) -> Truth:
+        cosine = evidence.facts.similarity.get(examples)
+        return None if cosine is None else bounds.has(cosine)
+
+    return is_like
 
 
 def _found(pattern: Pattern, scope: Scope) -> Test:

@@ -14,9 +14,6 @@ from router.policy.document import Plain
 from router.policy.problem import Place, did_you_mean, shown
 from router.policy.schema_models import PolicyFile
 
-# Keys of the design that nothing in this version acts on. Ignoring them would be a promise not kept.
-PLANNED = frozenset({"similar_to"})
-
 _KINDS = {
     "string_type": "text (put it in quotes if it looks like a number)",
     "int_type": "a whole number",
@@ -55,8 +52,6 @@ def place_of(detail: ErrorDetails, data: Plain) -> Place:
 
 
 def _unknown(detail: ErrorDetails, name: str) -> str:
-    if name in PLANNED:
-        return f"{shown(name)} has no meaning in this version of Shunt and is refused, not ignored: remove it"
     return f"unknown key {shown(name)}{did_you_mean(name, _fields(PolicyFile, detail['loc'][:-1]))}"
 
 

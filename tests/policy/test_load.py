@@ -180,7 +180,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         budgets: [{id: b}]
         policies:
           auto:
-            similar_to: {}
+            similar_too: {}
             select:
               - {id: a, when: {task: [sentimnt]}, target: small}
               - {id: b, target: smal}
@@ -188,7 +188,6 @@ def test_every_problem_is_told_at_once(problems: Problems):
         tests:
           - {prompt: x, expect: {target: lrage}}
         """
-    planned = "has no meaning in this version of Shunt and is refused, not ignored: remove it"
     assert problems(text) == [
         "2: unknown key 'modles' (did you mean 'models'?)",
         "4: unknown key 'contxt' (did you mean 'context'?)",
@@ -199,7 +198,7 @@ def test_every_problem_is_told_at_once(problems: Problems):
         "9: unknown key 'heder' (did you mean 'header'?)",
         "10: unknown require 'contxt' (did you mean 'context'?)",
         "11: 'budgets': the budget bounds nothing: give it usd_per_day, requests_per_minute or another bound",
-        f"14: 'similar_to' {planned}",
+        "14: unknown key 'similar_too' (valid: on_failure, select, session, shadow, spill, verify)",
         "16: unknown task 'sentimnt' (did you mean 'sentiment'?)",
         "17: unknown model 'smal' (did you mean 'small'?)",
         "18: 'threshold': must be less than or equal to 1",
@@ -271,16 +270,36 @@ def test_an_auto_model_takes_nothing_else(problems: Problems, key: str):
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("models", "examples", "problem"),
     [
-        ("{id: learned,", "{id: learned, when: {similar_to: refunds},"),
-        ("{id: learned,", "{id: learned, when: {any: [{not: {similar_to: refunds}}]},"),
+        ("", "{prompts: [hi]}", "similarity needs a local embedding model, and no local model can: write embedder:"),
+        ("", "{prompts: [hi], embedder: large}", "'large' is no local embedding model (can: [embeddings])"),
+        (
+            "  e: {backend: llama.cpp, source: e.gguf, can: [embeddings]}\n",
+            "{prompts: [hi], embedder: ee}",
+            "unknown model 'ee'",
+        ),
+        (
+            "  e: {backend: llama.cpp, source: e.gguf, can: [embeddings]}\n",
+            "{prompts: []}",
+            "'prompts' must not be empty",
+        ),
     ],
 )
-def test_what_has_no_meaning_yet_is_refused(problems: Problems, old: str, new: str):
-    """A key of the design that this version does not act on is refused by name, never ignored."""
-    found = problems(SIMPLE.replace(old, new))
-    assert any("has no meaning in this version of Shunt and is refused" in line for line in found)
+def test_examples_need_a_local_model_that_embeds(problems: Problems, models: str, examples: str, problem: str):
+    """What is compared stays on this machine, and a file that names no such model is refused with the cure."""
+    text = SIMPLE.replace("tiers:", f"{models}examples:\n  named: {examples}\ntiers:", 1)
+    assert any(problem in line for line in problems(text))
+
+
+def test_a_condition_cannot_name_examples_that_are_not_there(problems: Problems):
+    """Names of examples are checked like those of models, wherever they stand."""
+    embedder = (
+        "  e: {backend: llama.cpp, source: e.gguf, can: [embeddings]}\nexamples: {refunds: {prompts: [back]}}\ntiers:"
+    )
+    rule = "{id: learned, when: {any: [{not: {similar_to: {refund: {gte: 0.5}}}}]},"
+    text = SIMPLE.replace("tiers:", embedder, 1).replace("{id: learned,", rule)
+    assert any("unknown examples 'refund' (did you mean 'refunds'?)" in line for line in problems(text))
 
 
 def test_the_default_file_is_its_own_example(home: Path):
