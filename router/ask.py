@@ -110,6 +110,7 @@ def _rows(why: Explanation) -> list[tuple[str, str]]:
         rows.append(("score", f"{why.score:.3f}  (0: the small model is surely good enough, 1: surely not)"))
         rows.append(("task", str(why.task)))
     rows += [("moved by", f"{item.log_odds:+.2f}  {item.words}") for item in why.moved_by]
+    rows += [("similar to", f"{cosine:.3f}  {name}") for name, cosine in why.similar_to.items()]
     rows += [("guard", f"{refusal.guard} refuses {refusal.target}: {refusal.why}") for refusal in why.guards]
     rows.append(("plan", ", then ".join(why.plan)))
     costs = ", ".join(f"{name} {_usd(cost)}" for name, cost in why.expected_cost_usd.items())

@@ -14,7 +14,10 @@ MAX_CONTRIBUTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision with what made it. Contributions are in log-odds, the strongest first; costs in USD, None unknown."""
+    """A decision with what made it. Contributions are in log-odds, the strongest first; costs in USD, None unknown.
+
+    `similar_to` is the cosine with each set of examples that the policy compares with.
+    """
 
     model: str
     policy: str
@@ -27,6 +30,7 @@ class Explanation:
     score: float | None
     task: str | None
     moved_by: tuple[Contribution, ...]
+    similar_to: Mapping[str, float]
     guards: tuple[Refusal, ...]
     needs: tuple[str, ...]
     prompt_tokens: int
@@ -54,6 +58,7 @@ def explain(runtime: Runtime, request: ChatRequest, verdict: Verdict) -> Explana
         score=decision.score,
         task=decision.task,
         moved_by=tuple(runtime.classifier.explain(verdict.text)[:MAX_CONTRIBUTIONS]) if verdict.text else (),
+        similar_to={name: round(cosine, 3) for name, cosine in facts.similarity.items()},
         guards=decision.refusals,
         needs=tuple(sorted(facts.needs)),
         prompt_tokens=prompt_tokens,

@@ -35,7 +35,9 @@ async def test_what_means_the_same_takes_the_same_rule(shared: Path, tmp_path: P
             asked = {"model": "auto", "messages": [{"role": "user", "content": text}]}
             async with http.post("/v1/route", json=asked) as answer:
                 assert answer.status == 200, await answer.text()
-                return (await answer.json())["rule"]
+                told = await answer.json()
+                assert (told["similar_to"]["refunds"] >= 0.5) == (told["rule"] == "refunds")
+                return told["rule"]
 
         assert ("refunds", "default") == (
             await rule("Please refund me, I would like to get my money returned."),
