@@ -5,17 +5,14 @@ form: `gen_ai_request_model` is what the client asked for (a policy, or a model 
 target that answered.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
 
-from classifiers.drift import Drift
 from router import __version__
 from router.backends.local import EngineStats
 from router.config import Config
@@ -27,8 +24,11 @@ from router.policy.decision import Decision
 from router.policy.routes import DIRECT
 from router.telemetry import labels
 from router.telemetry.aside import Aside
+from router.telemetry.books import Books
 from router.telemetry.budgets import Budgets
 from router.telemetry.declared import Declared
+from router.telemetry.drift import DriftGauge
+from router.telemetry.engines import Engines
 from router.telemetry.family import Family
 
 TOKEN_BUCKETS = tuple(4.0**power for power in range(14))
@@ -291,107 +291,3 @@ class Metrics:
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
-
-
-class Engines(Collector):
-    """The engines' own figures, as they were last observed."""
-
-    def __init__(self) -> None:
-        self.stats: dict[str, EngineStats] = {}
-
-    def describe(self) -> list[Metric]:
-        """Nothing in advance: what there is depends on the local models."""
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        """One family for each figure, one series for each local model."""
-        queue = GaugeMetricFamily("shunt_queue_depth", "Requests that wait for their turn.", labels=["target"])
-        wait = GaugeMetricFamily(
-            "shunt_engine_wait_seconds", "How long a request that came now would wait.", labels=["target"]
-        )
-        restarts = CounterMetricFamily(
-            "shunt_local_restarts", "Times an engine ended and was started again.", labels=["target"]
-        )
-        state = GaugeMetricFamily(
-            "shunt_engine_state", "1 for what the model is now, 0 for the others.", labels=["target", "state"]
-        )
-        for target, stats in self.stats.items():
-            queue.add_metric([target], stats.queued)
-            wait.add_metric([target], stats.wait_ms / 1000)
-            restarts.add_metric([target], stats.restarts_total)
-            for name, status in ENGINE_STATES.items():
-                state.add_metric([target, name], stats.status == status)
-        yield from (queue, wait, restarts, state)
-        yield from self._gauges()
-        yield from self._counters()
-
-    def _gauges(self) -> Iterator[Metric]:
-        for name, words in ENGINE_GAUGES.items():
-            family = GaugeMetricFamily(f"shunt_engine_{name}", words, labels=["target"])
-            for target, stats in self.stats.items():
-                family.add_metric([target], getattr(stats, name))
-            yield family
-
-    def _counters(self) -> Iterator[Metric]:
-        for name, words in ENGINE_COUNTERS.items():
-            family = CounterMetricFamily(f"shunt_engine_{name}", words, labels=["target"])
-            for target, stats in self.stats.items():
-                family.add_metric([target], getattr(stats, f"{name}_total"))
-            yield family
-
-
-ENGINE_STATES = {"loaded": "ready", "unloaded": "unloaded", "loading": "loading", "failed": "down"}
-ENGINE_GAUGES = {
-    "live": "Sequences that are generated now.",
-    "kv_used": "Cells of the key-value cache that are in use.",
-    "kv_size": "Cells of the key-value cache.",
-    "tokens_per_s": "Recent rate of generated tokens.",
-    "memory_bytes": "What the model takes of the memory budget, as estimated; 0 while it is not in memory.",
-}
-ENGINE_COUNTERS = {
-    "loads": "Times the model was brought into memory.",
-    "prompt_tokens": "Prompt tokens, cached ones included; restarts with the engine.",
-    "cached_tokens": "Prompt tokens that were in the prefix cache; restarts with the engine.",
-    "completion_tokens": "Generated tokens; restarts with the engine.",
-}
-
-
-class DriftGauge(Collector):
-    """How far the scores of late are from the usual ones; no series while that cannot be told."""
-
-    def __init__(self, usual_scores: Sequence[float]) -> None:
-        self._drift = Drift(usual_scores) if usual_scores else None
-
-    def observe(self, score: float) -> None:
-        """Count one score."""
-        if self._drift is not None:
-            self._drift.observe(score)
-
-    def describe(self) -> list[Metric]:
-        """The one family, empty."""
-        return [GaugeMetricFamily("shunt_classifier_drift", "")]
-
-    def collect(self) -> Iterator[Metric]:
-        """The population stability index, once there are enough scores."""
-        index = self._drift.index() if self._drift is not None else None
-        if index is not None:
-            words = "Population stability index of recent scores: above 0.1 something has changed, above 0.25 much has."
-            yield GaugeMetricFamily("shunt_classifier_drift", words, value=index)
-
-
-class Books(Collector):
-    """What became of the usage records."""
-
-    def __init__(self) -> None:
-        self.tally = Tally()
-
-    def describe(self) -> list[Metric]:
-        """The one family, empty."""
-        return [CounterMetricFamily("shunt_usage_records", "", labels=["outcome"])]
-
-    def collect(self) -> Iterator[Metric]:
-        """Records written to the journal, dropped, moved to the store, and journal lines that could not be read."""
-        family = CounterMetricFamily("shunt_usage_records", "Usage records by what became of them.", labels=["outcome"])
-        for outcome in ("written", "dropped", "stored", "unreadable"):
-            family.add_metric([outcome], getattr(self.tally, outcome))
-        yield family
