@@ -52,7 +52,7 @@ observe:         ## Prometheus (Debian's package) with our rules beside a runnin
 	@echo "Dashboards   deploy/grafana/dashboards, for a Grafana whose data source is that Prometheus"
 	@mkdir -p build/prometheus
 	prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=build/prometheus \
-	  --web.listen-address=127.0.0.1:9090 --log.level=warn
+	  --enable-feature=exemplar-storage --web.listen-address=127.0.0.1:9090 --log.level=warn
 
 pictures: setup-dev  ## draw the dashboards under load into docs/images (needs Debian's prometheus)
 	SHUNT_PICTURES=docs/images SHUNT_PICTURE_ROUNDS=12 $(BIN)/python -m pytest -n 0 tests/deploy/test_dashboards.py

@@ -57,6 +57,7 @@ def _panel(panel: Panel) -> Drawn:
     for name, query in zip("ABCDEF", panel.queries, strict=False):
         asked = prometheus.Dataquery().ref_id(name).expr(query.expression).legend_format(query.legend)
         asked = asked.format(PromQueryFormat.HEATMAP) if panel.kind == "heat" else asked
+        asked = asked.exemplar(True) if query.has_exemplars and panel.kind == "lines" else asked
         drawn = drawn.with_target(asked.instant() if panel.kind == "stat" else asked.range())
     return drawn
 

@@ -21,6 +21,12 @@ from the answers that a real Prometheus gave to the panels' own queries while a 
 - **In the terminal**: `shunt top` is a live table, `shunt tail` prints each request as it ends, and `shunt doctor` looks at
   machine, policy, address, keys and models and says what to do.
 
+The points over a panel of durations are exemplars: each is one request, and tells its `request_id` (the answer's header
+`x-request-id`). `shunt ledger export --since 1h | grep <request_id>` and the log line with that id say who answered, why,
+and what was tried. Prometheus keeps them when it is started with `--enable-feature=exemplar-storage`, as above, and
+gets them in the OpenMetrics format, which it asks for by itself; `curl -H 'accept: application/openmetrics-text'
+http://127.0.0.1:8080/metrics` shows them.
+
 What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
 with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.
 """

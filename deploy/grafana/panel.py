@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["lines", "stack", "stat", "heat"]
+WITH_EXEMPLARS = ("gen_ai_client_operation_duration_seconds", "gen_ai_server_time_to_first_token_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Query:
     def expression(self) -> str:
         """As Grafana gets it."""
         return self.written.replace("%I", 'instance=~"$instance"')
+
+    @property
+    def has_exemplars(self) -> bool:
+        """True for the histograms whose buckets name a request."""
+        return any(f"{name}_bucket" in self.written for name in WITH_EXEMPLARS)
 
 
 @dataclass(frozen=True, slots=True)

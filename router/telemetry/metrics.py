@@ -38,6 +38,8 @@ TTFT_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75
 PER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 DECISION_BUCKETS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.1)
 SCORE_BUCKETS = tuple(step / 20 for step in range(1, 21))
+# OpenMetrics 1.0, "Exemplars": 128 characters for names and values of the labels of one.
+MAX_EXEMPLAR_ID = 128 - len("request_id")
 
 GEN_AI = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model")
 
@@ -257,12 +259,13 @@ class Metrics:
     def _count_gen_ai(self, record: UsageRecord) -> None:
         asked = record.target if record.policy == DIRECT else record.policy
         common = (record.route, self._providers.get(record.target, ""), asked, record.target)
+        exemplar = exemplar_of(record.request_id)
         self._tokens(*common, "input").observe(record.prompt_tokens)
         self._tokens(*common, "output").observe(record.completion_tokens)
-        self._duration(*common, "" if record.outcome == "ok" else record.outcome).observe(record.latency_s)
+        self._duration(*common, "" if record.outcome == "ok" else record.outcome).observe(record.latency_s, exemplar)
         if not record.stream or record.ttft_s is None or record.cache == "hit":
             return
-        self._ttft(*common).observe(record.ttft_s)
+        self._ttft(*common).observe(record.ttft_s, exemplar)
         if record.outcome == "ok" and record.completion_tokens > 1:
             seconds = (record.latency_s - record.ttft_s) / (record.completion_tokens - 1)
             self._per_token(*common).observe(seconds)
@@ -291,3 +294,8 @@ class Metrics:
             body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return body, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def exemplar_of(request_id: str) -> dict[str, str] | None:
+    """What leads from a bucket of a histogram to its latest request; None for an id too long to be one."""
+    return {"request_id": request_id} if len(request_id) <= MAX_EXEMPLAR_ID else None

@@ -30,8 +30,8 @@ EASY = "Hello number {}!"
 AT_ONCE = 12
 
 
-async def play(root_url: str, large: LargeServer) -> None:
-    """Send it all; some requests of each kind. Played twice, there are scores enough to tell drift."""
+async def play(root_url: str, large: LargeServer) -> set[str]:
+    """Send it all and return the ids of the answers; played twice, there are scores enough to tell drift."""
     large.script += [faults.status(500)] * 8
     requests = [
         {"model": "auto", "text": HARD.format(number), "stream": number % 2 == 0} for number in range(ENOUGH // 2)
@@ -42,12 +42,15 @@ async def play(root_url: str, large: LargeServer) -> None:
         requests.insert(13 * number, {"model": "auto", "text": None, "stream": False})
     waiting = iter(requests)
     async with aiohttp.ClientSession(root_url) as http:
-        await asyncio.gather(*(_worker(http, waiting) for _ in range(AT_ONCE)))
+        return set().union(*await asyncio.gather(*(_worker(http, waiting) for _ in range(AT_ONCE))))
 
 
-async def _worker(http: aiohttp.ClientSession, waiting: Iterator[dict]) -> None:
+async def _worker(http: aiohttp.ClientSession, waiting: Iterator[dict]) -> set[str]:
+    ids = set()
     for request in waiting:
         messages = [{"role": "user", "content": request["text"]}]
         body = {"model": request["model"], "messages": messages, "max_tokens": 12, "stream": request["stream"]}
         async with http.post("/v1/chat/completions", json=body | {"ignore_eos": True}) as answer:
             await answer.read()
+        ids.add(answer.headers["x-request-id"])
+    return ids

@@ -33,6 +33,7 @@ class PrometheusServer:
     async def __aenter__(self) -> Self:
         arguments = [f"--config.file={self.config}", f"--storage.tsdb.path={self.folder / 'tsdb'}"]
         arguments += [f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=error"]
+        arguments.append("--enable-feature=exemplar-storage")
         self._process = await asyncio.create_subprocess_exec(program("prometheus"), *arguments)
         self._http = aiohttp.ClientSession(f"http://127.0.0.1:{self.port}")
         async with asyncio.timeout(60):
@@ -60,8 +61,16 @@ class PrometheusServer:
         """The series of an expression between two Unix times."""
         return await self._ask("query_range", {"query": expression, "start": start, "end": end, "step": STEP_S})
 
+    async def exemplars(self, expression: str, start: float, end: float) -> list[dict[str, Any]]:
+        """The exemplars of all series of an expression between two Unix times."""
+        found = await self._data("query_exemplars", {"query": expression, "start": start, "end": end})
+        return [exemplar for series in found for exemplar in series["exemplars"]]
+
     async def _ask(self, kind: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        return (await self._data(kind, parameters))["result"]
+
+    async def _data(self, kind: str, parameters: dict[str, Any]) -> Any:
         async with self._http.get(f"/api/v1/{kind}", params=parameters) as answer:
             content = await answer.json()
         assert content["status"] == "success", (parameters["query"], content)
-        return content["data"]["result"]
+        return content["data"]

@@ -74,6 +74,13 @@ def test_grafana_finds_dashboards_and_data():
     assert (FOLDER / mounted[folder] / home.removeprefix(f"{folder}/")).is_file()
 
 
+def test_exemplars_are_kept_wherever_prometheus_is_started():
+    """The machine's Prometheus and the container's keep the request ids that buckets come with."""
+    flag = "--enable-feature=exemplar-storage"
+    assert flag in COMPOSE["services"]["prometheus"]["command"]
+    assert flag in (DEPLOY.parent / "Makefile").read_text(encoding="utf-8")
+
+
 def test_the_machines_configuration_is_the_one_that_make_observe_uses():
     """`make observe` names a file that is there, and the program that reads it."""
     recipe = (DEPLOY.parent / "Makefile").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.grafana.__main__ import BOARDS, documents
-from deploy.grafana.panel import Board, Panel, Query
+from deploy.grafana.panel import WITH_EXEMPLARS, Board, Panel, Query
 from deploy.grafana.picture import Series, draw, legend_of
 from tests.deploy import load
 from tests.deploy.places import program
@@ -27,11 +27,12 @@ PANELS = [pytest.param(panel, id=f"{board.name}: {panel.title}") for board in BO
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What there is to look at: the server, and when the load was."""
+    """What there is to look at: the server, when the load was, and the ids of its answers."""
 
     prometheus: PrometheusServer
     start: float
     end: float
+    ids: frozenset[str]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,12 +48,12 @@ async def observed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ob
             PrometheusServer(folder, f"127.0.0.1:{shunt.port}") as prometheus,
         ):
             start = time.time()
-            await load.play(shunt.root_url, large)
+            ids = await load.play(shunt.root_url, large)
             await _until(prometheus, "count(shunt_decisions_total) >= 3")  # a rate needs a value to grow from
             for _ in range(int(os.environ.get("SHUNT_PICTURE_ROUNDS", "1"))):
-                await load.play(shunt.root_url, large)
+                ids |= await load.play(shunt.root_url, large)
             await _until(prometheus, "shunt_classifier_drift and on () (shunt:escalations:ratio_rate5m > 0)")
-            yield Observed(prometheus, start, time.time() + STEP_S)
+            yield Observed(prometheus, start, time.time() + STEP_S, frozenset(ids))
 
 
 async def _until(prometheus: PrometheusServer, expression: str) -> None:
@@ -76,6 +77,15 @@ async def _answer(query: Query, observed: Observed) -> list[Series]:
 async def test_a_panel_shows_data(panel: Panel, observed: Observed):
     """Each of the panel's queries is valid, and its answer is not empty."""
     assert [] == [query.expression for query in panel.queries if not await _answer(query, observed)]
+
+
+@pytest.mark.parametrize("histogram", WITH_EXEMPLARS)
+async def test_a_point_on_a_panel_leads_to_its_request(histogram: str, observed: Observed):
+    """Prometheus keeps exemplars of durations and first tokens, and each has the id that a client was answered with."""
+    found = await observed.prometheus.exemplars(f"{histogram}_bucket", observed.start, observed.end)
+    named = {exemplar["labels"]["request_id"] for exemplar in found}
+    assert named
+    assert named <= observed.ids
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)

@@ -233,6 +233,35 @@ def test_openmetrics_is_answered_when_asked_for(metrics: Metrics):
     assert len(list(openmetrics_families(body.decode()))) > 20
 
 
+def exemplars(body: str) -> list[tuple[str, dict[str, str], float]]:
+    return [
+        (sample.name, sample.exemplar.labels, sample.exemplar.value)
+        for family in openmetrics_families(body)
+        for sample in family.samples
+        if sample.exemplar is not None
+    ]
+
+
+def test_a_bucket_names_its_latest_request(metrics: Metrics):
+    """In OpenMetrics the histograms of duration and first token lead to a request id; plain text has none."""
+    for name in ("req_first", "req_second"):
+        metrics.finished(record(name), DONE)
+    expected = [
+        ("gen_ai_client_operation_duration_seconds_bucket", {"request_id": "req_second"}, 0.5),
+        ("gen_ai_server_time_to_first_token_seconds_bucket", {"request_id": "req_second"}, 0.1),
+    ]
+    assert expected == exemplars(metrics.render("application/openmetrics-text")[0].decode())
+    assert "req_second" not in metrics.render("")[0].decode()
+
+
+@pytest.mark.parametrize(("length", "count"), [(1, 2), (118, 2), (119, 0), (128, 0)])
+def test_an_id_too_long_for_an_exemplar_is_left_out(metrics: Metrics, length: int, count: int):
+    """The longest id that a client may send is counted as any other; OpenMetrics bounds what a bucket may name."""
+    metrics.finished(record("x" * length), DONE)
+    assert count == len(exemplars(metrics.render("application/openmetrics-text")[0].decode()))
+    assert value(metrics, "gen_ai_client_operation_duration_seconds_count", **COMMON, error_type="") == 1
+
+
 @pytest.mark.parametrize(
     "accept", ["application/openmetrics-text; version=x", "*/*", "\x00;,=", "text/plain;version=y"]
 )
