@@ -56,6 +56,8 @@ class EmbeddingRequest:
 class Chunk:
     """A piece of choice `index`: an OpenAI delta, and on its last piece the finish reason.
 
+    `stop_sequence` is the client's stop string that ended it, where the target tells.
+
     A backend that answers whole sends one chunk for each choice, its delta the whole message.
     """
 
@@ -63,6 +65,7 @@ class Chunk:
     index: int = 0
     finish_reason: str | None = None
     logprobs: Json | None = None
+    stop_sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Accounted:
         self.record: UsageRecord | None = None
         self._runtime = runtime
         self._headers = answer_headers
+        self._dropped = [answer_headers["x-shunt-ignored"]] if "x-shunt-ignored" in answer_headers else []
         self._at = time.time()
         self._started = time.perf_counter()
         self._ttft_s: float | None = None
@@ -195,6 +196,7 @@ class Accounted:
         headers["x-shunt-reason"] = self._reason()
         if self._cache is not None:
             headers["x-shunt-cache"] = self._cache
+        self._write_ignored()
         headers.pop("x-shunt-degraded", None)
         due = self._due()
         if self._is_degraded(due):
@@ -208,6 +210,17 @@ class Accounted:
                 headers["x-shunt-saved-usd"] = f"{record.baseline_usd - record.cost_usd:.9f}"
         if self.verdict.facts.headers.get("x-shunt-debug") == "1":
             headers["x-shunt-decision"] = json.dumps(asdict(decision.shown))[:MAX_DECISION_BYTES]
+
+    def _write_ignored(self) -> None:
+        """What the edge has dropped, and what the target that answers leaves out."""
+        ignored = [*self._dropped, *sorted(self._unheeded())]
+        if ignored:
+            self._headers["x-shunt-ignored"] = ", ".join(ignored)
+        else:
+            self._headers.pop("x-shunt-ignored", None)
+
+    def _unheeded(self) -> frozenset[str]:
+        return frozenset()
 
 
 def _sum(cost: float | None, more: float | None) -> float | None:
@@ -258,6 +271,10 @@ class Exchange(Accounted):
         finally:
             self._usage = self._usage or self.request.bill.usage
         self._keep()
+
+    def _unheeded(self) -> frozenset[str]:
+        asked, target = self._asked, self._runtime.targets[self.target]
+        return target.unheeded(asked) if isinstance(asked, ChatRequest) else frozenset()
 
     def _take(self, kept: Kept) -> None:
         """The cache answers in the place of the target that it has the answer of."""

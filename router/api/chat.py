@@ -10,6 +10,7 @@ from starlette.responses import Response
 from router.admission import admitted
 from router.api.answer import ExchangeAnswer, account
 from router.api.body import read_json
+from router.api.legacy import as_function_call, is_legacy
 from router.api.parse import parse_chat
 from router.chat import ChatRequest, Event, Json
 from router.dispatch.framing import ChatFrames, collect
@@ -29,8 +30,9 @@ async def chat_completions(request: Request) -> Response:
         RouterError: the request is wrong or nothing may answer it.
     """
     runtime = runtime_of(request)
-    chat = await read_chat(request, runtime)
-    return ChatAnswer(await accept(request, runtime, chat, Exchange))
+    body = await read_json(request, runtime.config.server.max_body_bytes)
+    exchange = await accept(request, runtime, read_chat(request, runtime, body), Exchange)
+    return LegacyAnswer(exchange) if is_legacy(body) else ChatAnswer(exchange)
 
 
 async def accept(request: Request, runtime: Runtime, chat: ChatRequest, kind: type[Exchange]) -> Exchange:
@@ -48,14 +50,13 @@ async def accept(request: Request, runtime: Runtime, chat: ChatRequest, kind: ty
     return kind(runtime, chat, verdict, state["answer_headers"])
 
 
-async def read_chat(request: Request, runtime: Runtime) -> ChatRequest:
-    """Read and validate the body; the fields it drops are named in `x-shunt-ignored`.
+def read_chat(request: Request, runtime: Runtime, body: Json) -> ChatRequest:
+    """The validated body; the fields it drops are named in `x-shunt-ignored`.
 
     Raises:
         RouterError: the body is not an acceptable chat request.
     """
     server, state = runtime.config.server, request.scope["state"]
-    body = await read_json(request, server.max_body_bytes)
     chat, ignored = parse_chat(body, request_id=state["request_id"], strict_fields=server.strict_fields)
     if ignored:
         state["answer_headers"]["x-shunt-ignored"] = ignored
@@ -96,3 +97,15 @@ class ChatAnswer(ExchangeAnswer):
     def broken(self, error: RouterError) -> bytes:
         """One error event, and no [DONE]."""
         return self._frames.error(error)
+
+
+class LegacyAnswer(ChatAnswer):
+    """The same for a client that has offered `functions`, and reads a `function_call`."""
+
+    async def whole(self, events: AsyncIterable[Event]) -> Json:
+        """One `chat.completion`."""
+        return await super().whole(as_function_call(event) async for event in events)
+
+    def frame(self, event: Event) -> bytes | None:
+        """One or two `chat.completion.chunk`s."""
+        return super().frame(as_function_call(event))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from router.api.fields import ignored_header, printable, refuse_dangerous
+from router.api.legacy import modern_messages, modern_params
 from router.api.schema import PARAM_FIELDS, ChatBody
 from router.chat import ChatRequest, Json
 from router.errors import BadRequest, UnknownField
@@ -22,13 +23,16 @@ def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bo
         BadRequest: a known field with a wrong value; `param` is its path and the message never repeats the value.
     """
     chat, ignored = checked(ChatBody, body, strict_fields=strict_fields)
+    options = (chat.stream_options.model_extra if chat.stream_options is not None else None) or {}
+    ignored = ", ".join(filter(None, (ignored, ignored_header(f"stream_options.{name}" for name in options))))
+    params = {name: body[name] for name in PARAM_FIELDS & body.keys() if body[name] is not None}
     request = ChatRequest(
         model=chat.model,
-        messages=tuple(cast("list[Json]", body["messages"])),
+        messages=tuple(modern_messages(cast("list[Json]", body["messages"]))),
         max_tokens=chat.max_completion_tokens or chat.max_tokens,
         stream=bool(chat.stream),
         include_usage=chat.stream_options is not None and chat.stream_options.include_usage,
-        params={name: body[name] for name in PARAM_FIELDS & body.keys() if body[name] is not None},
+        params=modern_params(params),
         request_id=request_id,
     )
     return request, ignored

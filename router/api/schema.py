@@ -50,6 +50,7 @@ class Message(BaseModel):
     content: str | Annotated[list[Part], Field(max_length=MAX_MESSAGES)] | None = None
     tool_calls: Annotated[list[JsonObject], Field(max_length=512)] | None = None
     tool_call_id: ShortText | None = None
+    function_call: JsonObject | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Message":
@@ -57,13 +58,19 @@ class Message(BaseModel):
             raise ValueError("content must not be null")
         if self.role == "tool" and self.tool_call_id is None:
             raise ValueError("a tool message needs `tool_call_id`")
+        _check_call(self.function_call)
         return self
 
 
-class StreamOptions(BaseModel):
-    """`stream_options`."""
+def _check_call(call: JsonObject | None) -> None:
+    if call is not None and not (isinstance(call.get("name"), str) and isinstance(call.get("arguments"), str)):
+        raise ValueError("function_call needs `name` and `arguments`, both strings")
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+
+class StreamOptions(BaseModel):
+    """`stream_options`; what else is in it is named in `x-shunt-ignored`."""
+
+    model_config = _OPEN
 
     include_usage: bool = False
 
@@ -74,6 +81,15 @@ class ResponseFormat(BaseModel):
     model_config = _OPEN
 
     type: Literal["text", "json_object", "json_schema"]
+
+
+class Function(BaseModel):
+    """One of `functions`, which tools have replaced."""
+
+    model_config = _OPEN
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")]
+    parameters: JsonObject | None = None
 
 
 class ChatBody(BaseModel):
@@ -107,7 +123,7 @@ class ChatBody(BaseModel):
     tools: Annotated[list[JsonObject], Field(max_length=512)] | None = None
     tool_choice: Literal["none", "auto", "required"] | JsonObject | None = None
     parallel_tool_calls: bool | None = None
-    functions: Annotated[list[JsonObject], Field(max_length=512)] | None = None
+    functions: Annotated[list[Function], Field(max_length=512)] | None = None
     function_call: Literal["none", "auto"] | JsonObject | None = None
 
     audio: JsonObject | None = None

@@ -37,6 +37,12 @@ class _Choice(msgspec.Struct):
     message: dict[str, Any] | None = None
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
+    stop_reason: Any = None
+
+    @property
+    def stop_sequence(self) -> str | None:
+        """Which stop string it was, as vLLM and its like tell it; of a stop token they give the number."""
+        return self.stop_reason if isinstance(self.stop_reason, str) and self.finish_reason == "stop" else None
 
 
 class _Answer(msgspec.Struct):
@@ -67,7 +73,8 @@ def whole_answer(body: bytes, config: ModelConfig) -> list[Event]:
     if not choices or not all(choice.message and choice.finish_reason for choice in choices):
         raise UpstreamInvalid(f"The target `{config.name}` sent a completion without a finished choice.")
     events: list[Event] = [
-        Chunk(choice.message or {}, choice.index, choice.finish_reason, choice.logprobs) for choice in choices
+        Chunk(choice.message or {}, choice.index, choice.finish_reason, choice.logprobs, choice.stop_sequence)
+        for choice in choices
     ]
     usage = _usage(answer.usage)
     return [*events, usage] if usage else events
@@ -174,7 +181,9 @@ class StreamedAnswer:
                 self._track(choice)
                 if "tool_calls" in delta:
                     delta["tool_calls"] = self._tidy(choice.index, delta["tool_calls"])
-                chunks.append(Chunk(delta, choice.index, choice.finish_reason or None, choice.logprobs))
+                chunks.append(
+                    Chunk(delta, choice.index, choice.finish_reason or None, choice.logprobs, choice.stop_sequence)
+                )
 
     def _tidy(self, index: int, pieces: object) -> object:
         if not isinstance(pieces, list) or not all(isinstance(piece, dict) for piece in pieces):

@@ -49,5 +49,8 @@ class Backend(Protocol):
         an answer that ends without a finish reason is `StreamInterrupted`.
         """
 
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:
+        """The names of the request's fields that this target would leave out."""
+
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Exact length of the rendered prompt in tokens, or None where the target cannot tell."""

@@ -11,7 +11,8 @@ from router import __version__
 from router.backends.answers import StreamedAnswer, whole_answer
 from router.backends.base import TargetState
 from router.backends.failures import Complaint, error_for, read_complaint, retry_after
-from router.backends.payload import auth_headers, chat_body
+from router.backends.payload import auth_headers, chat_body, params_allowed
+from router.backends.unheeded import unheeded
 from router.chat import ChatRequest, Event
 from router.config import ModelConfig
 from router.errors import RouterError, UpstreamInvalid, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
@@ -68,6 +69,10 @@ class DirectBackend:
         if self._session is None:
             return TargetState("loading", "not started")
         return TargetState("down", "closed") if self._session.closed else TargetState("ready")
+
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:
+        """What a server of this kind would refuse to know."""
+        return unheeded(request, params_allowed(self._config))
 
     async def count_tokens(self, request: ChatRequest) -> int | None:  # noqa: ARG002 - the protocol's signature
         """None: the server's tokenizer is out of reach."""

@@ -16,6 +16,7 @@ from router.backends.answers import spoken
 from router.backends.base import TargetState
 from router.backends.litellm_errors import translate
 from router.backends.payload import PARAMS, token_limit
+from router.backends.unheeded import unheeded, without_thinking
 from router.chat import ChatRequest, Chunk, Event, Usage
 from router.config import ModelConfig
 from router.errors import RouterError, StreamInterrupted, UpstreamInvalid, UpstreamUnavailable
@@ -54,7 +55,8 @@ class LitellmBackend:
         self._litellm: Any = None
         self._loading: asyncio.Task[None] | None = None
         self._failure: str | None = None
-        self._params = LITELLM_PARAMS
+        self._allowed = LITELLM_PARAMS.union(config.forward_fields)
+        self._reads_thinking = False
 
     @property
     def config(self) -> ModelConfig:
@@ -85,6 +87,10 @@ class LitellmBackend:
             return TargetState("down", self._failure)
         return TargetState("loading", "importing litellm") if self._litellm is None else TargetState("ready")
 
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:
+        """What the provider does not know, as litellm tells it."""
+        return unheeded(request, self._allowed, reads_thinking=self._reads_thinking)
+
     async def count_tokens(self, request: ChatRequest) -> int | None:  # noqa: ARG002 - the protocol's signature
         """None: most providers' tokenizers are out of reach."""
         return None
@@ -114,20 +120,22 @@ class LitellmBackend:
     async def _load(self) -> None:
         try:
             self._litellm = await asyncio.to_thread(_import_litellm)
-            known = self._litellm.get_supported_openai_params(model=self._config.model)
-            self._params = LITELLM_PARAMS - (HINTS - set(known or HINTS))
+            known = set(self._litellm.get_supported_openai_params(model=self._config.model) or HINTS)
+            # Signed thoughts are Anthropic's, whoever hosts its models.
+            self._reads_thinking = "thinking" in known and "claude" in (self._config.model or "").lower()
+            thinking = {"thinking"} if self._reads_thinking else set()
+            self._allowed = (LITELLM_PARAMS - (HINTS - known)).union(self._config.forward_fields, thinking)
         except (ImportError, OSError, ValueError, RuntimeError, AttributeError) as error:
             # A broken installation of it must not stop the other targets.
             self._failure = f"litellm cannot be used: {type(error).__name__}"
 
     def _arguments(self, request: ChatRequest) -> dict[str, object]:
-        allowed = self._params | set(self._config.forward_fields)
-        given = {name: value for name, value in request.params.items() if name in allowed and value is not None}
+        given = {name: value for name, value in request.params.items() if name in self._allowed and value is not None}
         key = self._config.api_key
         return {
             **given,
             "model": self._config.model,
-            "messages": list(request.messages),
+            "messages": list(request.messages) if self._reads_thinking else without_thinking(request.messages),
             "max_tokens": token_limit(request, self._config),
             "stream": request.stream,
             "stream_options": {"include_usage": True} if request.stream else None,

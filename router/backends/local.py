@@ -11,7 +11,8 @@ from rich.filesize import decimal
 
 from router.backends.base import TargetState
 from router.backends.local_answer import Deltas, usage_of
-from router.backends.local_request import messages_of, submit_of, tools_of
+from router.backends.local_request import HEEDED, messages_of, submit_of, tools_of
+from router.backends.unheeded import unheeded
 from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
 from router.engine import source, wire
@@ -159,6 +160,10 @@ class LocalBackend:
         with self._supervisor.activity.use():
             client = await self._supervisor.connect()
             return await client.ask(wire.Embed(client.next_id(), inputs, request.dimensions), wire.Embedded)
+
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:
+        """What means nothing to a model that only writes text."""
+        return unheeded(request, HEEDED)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Exact length of the rendered prompt, or None while the model is not in memory or does not answer in time."""

@@ -44,7 +44,7 @@ class Deltas:
     def _finish(self, event: wire.Finished) -> Iterator[Chunk]:
         if event.index not in self._begun:
             yield self._chunk(event.index, {"content": ""})
-        yield Chunk({}, event.index, event.reason)
+        yield Chunk({}, event.index, event.reason, None, event.stop)
 
     def _chunk(self, index: int, delta: dict[str, object], logprobs: Json | None = None) -> Chunk:
         if index not in self._begun:

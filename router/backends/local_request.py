@@ -2,17 +2,25 @@
 
 from collections.abc import Mapping
 
+from router.backends.unheeded import without_thinking
 from router.chat import ChatRequest, Json
 from router.engine.wire import JsonObject, ResponseFormat, Sampling, Submit
 from router.errors import BadRequest
 
+# What `submit_of` reads, and who the queue is fair to; there is nothing that the rest could change in a local model.
+HEEDED = frozenset(
+    {
+        "frequency_penalty", "ignore_eos", "logit_bias", "logprobs", "min_p", "n", "parallel_tool_calls",
+        "presence_penalty", "repeat_penalty", "response_format", "safety_identifier", "seed", "stop", "temperature",
+        "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user",
+    }
+)  # fmt: skip
 LEAST_TOP_P = 1e-6  # OpenAI allows 0, which means the likeliest token
 
 
 def submit_of(request: ChatRequest, id_: int) -> Submit:
     """The command that answers `request`. Raises `BadRequest`, which names the parameter."""
     params = request.params
-    _refuse_functions(params)
     return Submit(
         id=id_,
         messages=messages_of(request),
@@ -34,19 +42,13 @@ def submit_of(request: ChatRequest, id_: int) -> Submit:
 
 def messages_of(request: ChatRequest) -> list[JsonObject]:
     """The messages as the wire takes them."""
-    return [dict(message) for message in request.messages]
+    return without_thinking(request.messages)
 
 
 def tools_of(request: ChatRequest) -> list[JsonObject]:
     """The tools as the wire takes them."""
     tools = request.params.get("tools")
     return [dict(tool) for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list | tuple) else []
-
-
-def _refuse_functions(params: Json) -> None:
-    for name in ("functions", "function_call"):
-        if params.get(name):
-            raise BadRequest(f"The local model does not take {name}, which is deprecated; use tools.", param=name)
 
 
 def _sampling(params: Json) -> Sampling:

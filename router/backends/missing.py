@@ -30,6 +30,10 @@ class MissingBackend:
         """Missing, with the reason that the configuration gives."""
         return TargetState("missing", self._reason)
 
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:  # noqa: ARG002 - the protocol's signature
+        """Nothing: it answers nothing either."""
+        return frozenset()
+
     async def count_tokens(self, request: ChatRequest) -> int | None:  # noqa: ARG002 - the protocol's signature
         """None: there is no tokenizer."""
         return None

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from router.backends.unheeded import without_thinking
 from router.chat import ChatRequest
 from router.config import ModelConfig
 
@@ -31,13 +32,19 @@ def chat_body(request: ChatRequest, config: ModelConfig) -> bytes:
 
 def params_of(request: ChatRequest, config: ModelConfig) -> dict[str, object]:
     """The request's parameters that this target may see: the closed list and the entry's own `forward_fields`."""
-    allowed = (PARAMS | set(config.forward_fields)) - (HINTS_FOR_LOCAL_SERVERS if is_openai(config) else set())
+    allowed = params_allowed(config)
     return {name: value for name, value in request.params.items() if name in allowed and value is not None}
+
+
+def params_allowed(config: ModelConfig) -> frozenset[str]:
+    """The closed list and the entry's own `forward_fields`, without what OpenAI would answer with 400."""
+    allowed = PARAMS.union(config.forward_fields)
+    return allowed - HINTS_FOR_LOCAL_SERVERS if is_openai(config) else allowed
 
 
 def named_fields(request: ChatRequest, config: ModelConfig) -> dict[str, object]:
     """The fields that Shunt itself fills in; nothing of `params` can override them."""
-    fields: dict[str, object] = {"model": config.model or config.name, "messages": request.messages}
+    fields: dict[str, object] = {"model": config.model or config.name, "messages": without_thinking(request.messages)}
     limit = token_limit(request, config)
     if limit is not None:
         fields["max_completion_tokens" if is_openai(config) else "max_tokens"] = limit

@@ -19,6 +19,7 @@ class KeptChoice(msgspec.Struct, frozen=True, array_like=True):
     delta: dict[str, Any]
     finish_reason: str
     logprobs: dict[str, Any] | None
+    stop_sequence: str | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -30,7 +31,9 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
     def events(self) -> list[Event]:
         """The answer as a target that answers whole would give it."""
-        chunks = [Chunk(one.delta, one.index, one.finish_reason, one.logprobs) for one in self.choices]
+        chunks = [
+            Chunk(one.delta, one.index, one.finish_reason, one.logprobs, one.stop_sequence) for one in self.choices
+        ]
         return [*chunks, self.usage]
 
 
@@ -64,7 +67,7 @@ def _choice(index: int, choice: Choice) -> KeptChoice:
     delta: dict[str, object] = {name: value for name, value in choice.message.items() if value is not None}
     if choice.tool_calls:
         delta["tool_calls"] = [_call(at, choice.tool_calls[at]) for at in sorted(choice.tool_calls)]
-    return KeptChoice(index, delta, choice.finish_reason or "", choice.logprobs)
+    return KeptChoice(index, delta, choice.finish_reason or "", choice.logprobs, choice.stop_sequence)
 
 
 def _call(index: int, call: Mapping[str, object]) -> dict[str, object]:

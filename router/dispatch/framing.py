@@ -12,6 +12,7 @@ DONE = b"data: [DONE]\n\n"
 # A comment, the only keep-alive that no client trips over.
 PING = b": ping\n\n"
 
+_CALLS = frozenset({"tool_calls", "function_call"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -40,7 +41,7 @@ class ChatFrames:
         delta = event.delta
         if event.index not in self._greeted:
             self._greeted.add(event.index)
-            delta = {"role": "assistant", "content": None if "tool_calls" in delta else "", **delta}
+            delta = {"role": "assistant", "content": None if _CALLS & delta.keys() else "", **delta}
         elif "role" in delta:
             delta = {name: value for name, value in delta.items() if name != "role"}
         if event.finish_reason is None:

@@ -19,6 +19,7 @@ class Choice:
     tool_calls: dict[int, dict[str, object]] = field(default_factory=dict)
     logprobs: dict[str, object] | None = None
     finish_reason: str | None = None
+    stop_sequence: str | None = None
 
     def add(self, chunk: Chunk) -> None:
         """Take the next piece."""
@@ -32,6 +33,7 @@ class Choice:
             for name, value in chunk.logprobs.items():
                 _grow(self.logprobs, name, value)
         self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.stop_sequence = chunk.stop_sequence or self.stop_sequence
 
     def _add_calls(self, calls: list[dict[str, object]]) -> None:
         for call in calls:

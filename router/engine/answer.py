@@ -141,12 +141,13 @@ class Answer:
 
     def _end(self, reason: Reason) -> list[Event]:
         events = self._say(self._text.finish())
+        stop = self._text.stopped_by
         if self._parser is not None:
             events += self._tell(self._parser.finish())
             if self._parser.calls and reason == "stop":
                 reason = "tool_calls"
         self.reason = reason
-        return [*events, self._confidence(), Finished(self.id, self.sequence.index, reason)]
+        return [*events, self._confidence(), Finished(self.id, self.sequence.index, reason, stop)]
 
     def _say(self, text: str) -> list[Event]:
         if not text:

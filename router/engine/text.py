@@ -8,6 +8,8 @@ _utf8 = codecs.getincrementaldecoder("utf-8")
 class TextStream:
     """Joins bytes to characters and holds back what may yet turn out to be the start of a stop string.
 
+    `stopped_by` is the stop string that has come: the earliest in the text, of several there the longest.
+
     `drops_space` leaves out one space at the very start, which belongs to the border between prompt and answer.
     """
 
@@ -16,7 +18,12 @@ class TextStream:
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
         self._drops_space = drops_space
-        self.is_stopped = False
+        self.stopped_by: str | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """True once a stop string has come."""
+        return self.stopped_by is not None
 
     def push(self, data: bytes) -> str:
         """What may be shown now. After a stop string has come, `is_stopped` is True and nothing more is shown."""
@@ -27,9 +34,9 @@ class TextStream:
         if not self._stops:
             return text
         self._held += text
-        cut = min((at for stop in self._stops if (at := self._held.find(stop)) >= 0), default=-1)
-        if cut >= 0:
-            self.is_stopped = True
+        found = [(at, -len(stop), stop) for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        if found:
+            cut, _, self.stopped_by = min(found)
         else:
             cut = len(self._held) - self._suspect()
         shown, self._held = self._held[:cut], self._held[cut:]

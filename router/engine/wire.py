@@ -188,11 +188,12 @@ class Confidence(_Message, frozen=True, tag="confidence"):
 
 
 class Finished(_Message, frozen=True, tag="finished"):
-    """Choice `index` is complete."""
+    """Choice `index` is complete; `stop` is the stop string that ended it."""
 
     id: int
     index: int
     reason: Literal["stop", "length", "tool_calls"]
+    stop: str | None = None
 
 
 class Used(_Message, frozen=True, tag="used"):

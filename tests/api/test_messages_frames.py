@@ -53,7 +53,7 @@ def blocks(events: list[dict]) -> list[dict]:
             case {"type": "content_block_delta", "index": index, "delta": delta}:
                 assert index == len(built) - 1
                 arguments += delta.get("partial_json", "")
-                for name in {"text", "thinking"} & delta.keys():
+                for name in {"text", "thinking", "signature"} & delta.keys():
                     built[-1][name] += delta[name]
             case {"type": "content_block_stop"} if arguments:
                 built[-1]["input"] = json.loads(arguments)
@@ -130,6 +130,35 @@ def test_each_end_has_its_word(finish_reason: str, expected: str):
     """Why an answer ended, in Anthropic's words."""
     chunks = (Chunk({"content": "Hi"}), Chunk({}, 0, finish_reason))
     assert stream(*chunks)[-2]["delta"]["stop_reason"] == whole(*chunks)["stop_reason"] == expected
+
+
+def test_signed_thoughts_are_blocks_with_their_signatures():
+    """A client sends them back as they were, so each signature stays with its own thought."""
+    pieces = [
+        {"type": "thinking", "thinking": "Hm. "},
+        {"type": "thinking", "thinking": "Yes."},
+        {"type": "thinking", "thinking": "", "signature": "one"},
+        {"type": "redacted_thinking", "data": "xyz"},
+        {"type": "thinking", "thinking": "So.", "signature": "two"},
+    ]
+    chunks = [Chunk({"thinking_blocks": [piece], "reasoning_content": piece.get("thinking", "")}) for piece in pieces]
+    chunks += [Chunk({"content": "42"}), Chunk({}, 0, "stop")]
+    shown = [
+        {"type": "thinking", "thinking": "Hm. Yes.", "signature": "one"},
+        {"type": "redacted_thinking", "data": "xyz"},
+        {"type": "thinking", "thinking": "So.", "signature": "two"},
+        {"type": "text", "text": "42"},
+    ]
+    assert blocks(stream(*chunks)) == whole(*chunks)["content"] == shown
+
+
+def test_the_stop_sequence_that_ended_it_is_named():
+    """A client that gave several knows which one it was, if the target tells; a call is a call all the same."""
+    chunks = (Chunk({"content": "Hi"}), Chunk({}, 0, "stop", None, "\n\n"))
+    expected = {"stop_reason": "stop_sequence", "stop_sequence": "\n\n"}
+    assert stream(*chunks)[-2]["delta"] == expected
+    assert expected.items() <= whole(*chunks).items()
+    assert whole(call(0, name="weather", arguments="{}"), chunks[1])["stop_reason"] == "tool_use"
 
 
 def test_an_answer_of_nothing_has_no_block():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from router.api.messages.parse import parse_count, parse_messages
 from router.api.messages.schema import MessagesBody
+from router.backends.unheeded import unheeded
 from router.chat import ChatRequest
 from router.errors import BadRequest, UnknownField
 
@@ -86,24 +87,41 @@ def test_tool_use_and_its_result_are_a_call_and_a_tool_message():
     ]
 
 
-def test_foreign_thinking_is_dropped_by_name():
-    """No other provider can read a signed thought."""
-    thought = {"type": "thinking", "thinking": "Hmm", "signature": "s"}
+def test_a_signed_thought_travels_beside_what_was_said():
+    """Whoever answers may be the one who thought it; each target says whether it can read that."""
+    thoughts = [{"type": "thinking", "thinking": "Hmm", "signature": "s"}, {"type": "redacted_thinking", "data": "xyz"}]
+    request, ignored = read(messages=[{"role": "assistant", "content": [*thoughts, {"type": "text", "text": "Yes"}]}])
+    assert request.messages == ({"role": "assistant", "content": "Yes", "thinking_blocks": thoughts},)
+    assert ignored == ""
+    assert unheeded(request, frozenset()) == {"content.thinking", "content.redacted_thinking"}
+    assert unheeded(request, frozenset(), reads_thinking=True) == frozenset()
+
+
+def test_a_thought_that_nobody_signed_is_dropped_by_name():
+    """No provider takes it back, the one that thought it included."""
+    thought = {"type": "thinking", "thinking": "Hmm", "signature": ""}
     request, ignored = read(messages=[{"role": "assistant", "content": [thought, {"type": "text", "text": "Yes"}]}])
     assert request.messages == ({"role": "assistant", "content": "Yes"},)
     assert ignored == "content.thinking"
 
 
+def test_how_much_to_think_is_a_parameter():
+    """It is on its way to the targets that know it; what Shunt does not know of it is named."""
+    request, ignored = read(thinking={"type": "enabled", "budget_tokens": 2048, "display": "full"})
+    assert request.params == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
+    assert ignored == "thinking.display"
+    assert read(thinking={"type": "disabled"})[0].params == {}
+
+
 def test_whatever_has_no_counterpart_is_named():
     """Nothing that a client sends is silently ignored."""
     _, ignored = read(
-        thinking={"type": "adaptive"},
         context_management={"edits": []},
         output_config={"effort": "high"},
         tools=[{"type": "web_search_20250305", "name": "web_search"}],
         system=[{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}],
     )
-    named = "content.cache_control, context_management, output_config.effort, thinking, tools.web_search_20250305"
+    named = "content.cache_control, context_management, output_config.effort, tools.web_search_20250305"
     assert ignored == named
 
 

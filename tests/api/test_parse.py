@@ -5,11 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.api.fields import DANGEROUS
+from router.api.legacy import as_function_call
 from router.api.parse import parse_chat
 from router.api.schema import ChatBody
+from router.chat import Chunk, Usage
+from router.dispatch.merge import Choice
 from router.errors import BadRequest, UnknownField
 
 HELLO = [{"role": "user", "content": "Hello"}]
+USAGE = Usage(1, 1)
 CANARY = "canary-7f3a"
 
 WRONG = {
@@ -100,6 +104,74 @@ def test_messages_travel_unchanged():
     }
     request, _ = parse(messages=[*HELLO, message])
     assert request.messages[1] == message
+
+
+def test_functions_become_tools():
+    """What came before tools is asked of every target as tools: functions, the choice, calls and results."""
+    call = {"name": "weather", "arguments": '{"city": "Oslo"}'}
+    turns = [
+        *HELLO,
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "weather", "content": "rain"},
+    ]
+    request, ignored = parse(
+        messages=turns, functions=[{"name": "weather", "parameters": {}}], function_call={"name": "weather"}
+    )
+    assert ignored == ""
+    assert request.params == {
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {}}}],
+        "tool_choice": {"type": "function", "function": {"name": "weather"}},
+    }
+    assert request.messages[1:] == (
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+    )
+    assert parse(functions=[{"name": "f"}], function_call="none")[0].params["tool_choice"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"functions": [{"name": "f"}], "tools": [{"type": "function"}]}, "functions"),
+        ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call.name"),
+        ({"function_call": {"name": "g"}}, "function_call"),
+        ({"functions": [{}]}, "functions[0].name"),
+        ({"messages": [{"role": "function", "name": "f", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "assistant", "function_call": {"name": "f"}}]}, "messages[0]"),
+    ],
+)
+def test_functions_that_make_no_sense_are_named(fields: dict[str, object], param: str):
+    """Each is a 400 that leads to the place."""
+    with pytest.raises(BadRequest) as caught:
+        parse(**fields)
+    assert caught.value.param == param
+
+
+def test_a_client_of_functions_reads_one_call():
+    """Calls come back as `function_call`, streamed or whole, and later ones are left out."""
+    chunks = [
+        Chunk({"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{"}}]}),
+        Chunk({"tool_calls": [{"index": 1, "id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}}]}),
+        Chunk({"tool_calls": [{"index": 0, "function": {"arguments": "}"}}]}),
+        Chunk({}, 0, "tool_calls"),
+    ]  # fmt: skip
+    choice = Choice()
+    for chunk in chunks:
+        choice.add(as_function_call(chunk))
+    whole = choice.whole(0)
+    assert whole["message"]["function_call"] == {"name": "f", "arguments": "{}"}
+    assert ("tool_calls" in whole["message"], whole["finish_reason"]) == (False, "function_call")
+    assert as_function_call(USAGE) is USAGE
+
+
+def test_an_unknown_stream_option_is_named():
+    """It is dropped, and the client is told."""
+    request, ignored = parse(stream=True, stream_options={"include_usage": True, "include_obfuscation": False}, zebra=1)
+    assert (request.include_usage, ignored) == (True, "zebra, stream_options.include_obfuscation")
 
 
 def test_both_limits_mean_the_same():

@@ -1,6 +1,7 @@
 """The litellm backend against a real socket, through litellm's own OpenAI provider: slow to import, so in one worker."""
 
 import asyncio
+import json
 import logging
 import os
 import subprocess
@@ -35,9 +36,8 @@ both_ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stre
 
 
 def entry(large: LargeServer, **fields):
-    return model(
-        base_url=large.base_url, key="sk-canary-0002", backend="litellm", **{"model": "openai/large-1", **fields}
-    )
+    usual = {"base_url": large.base_url, "model": "openai/large-1"}
+    return model(key="sk-canary-0002", backend="litellm", **(usual | fields))
 
 
 async def started(config) -> LitellmBackend:
@@ -235,6 +235,53 @@ async def test_a_hint_the_provider_lacks_is_left_out(large: LargeServer) -> None
     _, error = await failure_of(backend, logit_bias={"5": 1.0})
     assert (UpstreamRejected, 400, "unsupported_value") == (type(error), error.status, error.code)
     await backend.close()
+
+
+async def test_signed_thoughts_go_to_anthropic_and_come_back(large: LargeServer) -> None:
+    """Claude gets its own thoughts with their signatures and how much to think, and its new thoughts are handed on."""
+    told = [
+        {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "c",
+         "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "sig"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Yes."}},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+         "usage": {"output_tokens": 4}},
+        {"type": "message_stop"},
+    ]  # fmt: skip
+    events = [f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in told]
+    large.script.append(faults.raw(*events))
+    root = large.base_url.removesuffix("/v1")
+    backend = await started(entry(large, model="anthropic/claude-sonnet-4-20250514", base_url=root))
+    thought = {"type": "thinking", "thinking": "Before.", "signature": "old"}
+    turns = ({"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "It is.", "thinking_blocks": [thought]},
+             {"role": "user", "content": "Sure?"})  # fmt: skip
+    request = replace(
+        chat(stream=True, max_tokens=4096, thinking={"type": "enabled", "budget_tokens": 1024}), messages=turns
+    )
+    assert backend.unheeded(request) == frozenset()
+    deltas = [event.delta for event in await ask(backend, request) if isinstance(event, Chunk)]
+    await backend.close()
+    sent = large.received[-1].json
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": 1024}
+    assert sent["messages"][1]["content"][0] == thought
+    blocks = [block for delta in deltas for block in delta.get("thinking_blocks", ())]
+    assert "".join(block.get("thinking", "") for block in blocks) == "Hm."
+    assert [block["signature"] for block in blocks if block.get("signature")] == ["sig"]
+
+
+async def test_thoughts_stay_away_from_who_cannot_read_them(backend: LitellmBackend, large: LargeServer) -> None:
+    """Another provider gets the words alone, and the client is told."""
+    turn = {"role": "assistant", "content": "It is.", "thinking_blocks": [{"type": "thinking", "signature": "s"}]}
+    request = replace(chat(thinking={"type": "adaptive"}), messages=({"role": "user", "content": "Is it?"}, turn))
+    await ask(backend, request)
+    assert backend.unheeded(request) == {"content.thinking", "thinking"}
+    sent = large.received[-1].json
+    assert ("thinking" in sent, sent["messages"][1]) == (False, {"role": "assistant", "content": "It is."})
 
 
 async def test_state_tells_its_life(large: LargeServer) -> None:

@@ -378,7 +378,6 @@ async def test_stats_come_from_the_heartbeat(tiny: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("params", "param"),
     [
-        ({"functions": [{"name": "f"}]}, "functions"),
         ({"logit_bias": {"word": 1}}, "logit_bias"),
         ({"top_logprobs": 3}, "top_logprobs"),
         ({"response_format": {"type": "json_schema"}}, "response_format"),

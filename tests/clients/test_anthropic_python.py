@@ -166,3 +166,18 @@ async def test_a_broken_stream_raises(client: anthropic.AsyncAnthropic, large: L
     with pytest.raises(anthropic.APIStatusError):
         async with client.messages.stream(model="large", max_tokens=9, messages=HELLO) as stream:
             await stream.get_final_message()
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_the_stop_sequence_is_named(client: anthropic.AsyncAnthropic, is_stream: bool):
+    """Of an answer that one of them ended, the SDK's message says which one it was."""
+    asked = {"model": "small", "max_tokens": 24, "messages": HELLO, "extra_body": {"temperature": 0}}
+    text = (await client.messages.create(**asked)).content[0].text
+    stop = text[len(text) // 2 :][:2]
+    asked["stop_sequences"] = ["never said", stop]
+    if is_stream:
+        async with client.messages.stream(**asked) as stream:
+            answer = await stream.get_final_message()
+    else:
+        answer = await client.messages.create(**asked)
+    assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", stop)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 POLICY = """
 version: 1
 models:
-  small: {{backend: llama.cpp, source: "{small}"}}
+  small: {{backend: llama.cpp, source: "{small}", can: [chat, json, tools]}}
   large: {{backend: openai, base_url: "{large}", model: big-1, context: 100000}}
 tiers: [small, large]
 aliases: {{"gpt-*": auto}}
@@ -167,3 +167,33 @@ async def test_errors_are_the_sdks_own(client: openai.AsyncOpenAI):
     with pytest.raises(openai.BadRequestError) as wrong:
         await client.chat.completions.create(model="small", messages=HELLO, temperature=9)
     assert wrong.value.param == "temperature"
+
+
+async def test_what_a_target_ignores_is_named(client: openai.AsyncOpenAI):
+    """The small model cannot think harder; the large one is asked to, and nothing is said."""
+    asked = {"messages": HELLO, "max_tokens": 2, "reasoning_effort": "high", "extra_body": {"zebra": 1}}
+    small = await client.chat.completions.with_raw_response.create(model="small", **asked)
+    large = await client.chat.completions.with_raw_response.create(model="large", **asked)
+    assert small.headers["x-shunt-ignored"] == "zebra, reasoning_effort"
+    assert large.headers["x-shunt-ignored"] == "zebra"
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_functions_are_called_by_the_small_model(client: openai.AsyncOpenAI, is_stream: bool):
+    """A client from before tools is answered by a model that knows only them, in the shape that it reads."""
+    function = {"name": "weather", "parameters": {"type": "object", "properties": {"wet": {"type": "boolean"}}}}
+    asked = {
+        "model": "small", "messages": HELLO, "functions": [function], "function_call": {"name": "weather"},
+        "temperature": 0, "max_tokens": 200,
+    }  # fmt: skip
+    if is_stream:
+        chunks = [chunk async for chunk in await client.chat.completions.create(stream=True, **asked)]
+        calls = [choice.delta.function_call for chunk in chunks for choice in chunk.choices]
+        name = "".join(call.name or "" for call in calls if call)
+        arguments = "".join(call.arguments or "" for call in calls if call)
+    else:
+        message = (await client.chat.completions.create(**asked)).choices[0].message
+        assert message.tool_calls is None
+        name, arguments = message.function_call.name, message.function_call.arguments
+    assert name == "weather"
+    assert arguments.startswith("{")

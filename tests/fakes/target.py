@@ -38,6 +38,10 @@ class FakeTarget:
         """Whatever `status` says."""
         return TargetState(self.status)
 
+    def unheeded(self, request: ChatRequest) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """None."""
         return None

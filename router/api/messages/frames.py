@@ -1,10 +1,13 @@
 """Events as Anthropic's stream: named server-sent events, content blocks one after the other, each opened and closed."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from router.api.messages.calls import Calls
-from router.api.messages.stopping import stop_reason, usage_object
-from router.api.messages.whole import message_id, text_of, thought_of
+from router.api.messages.stopping import stopping, usage_object
+from router.api.messages.thoughts import pieces_of
+from router.api.messages.whole import message_id, text_of
 from router.chat import Chunk, Json, Usage
 
 _encode = msgspec.json.Encoder().encode
@@ -34,14 +37,15 @@ class MessageFrames:
         self._calls = Calls()
         self._late: list[str] = []
         self._finish_reason: str | None = None
+        self._stop_sequence: str | None = None
 
     def frame(self, chunk: Chunk, model: str, usage: Usage) -> bytes:
         """The frames of one piece; `usage` is what is known so far, `model` who answers."""
         if not self._has_begun:
             self._begin(model, usage)
-        thought, text = thought_of(chunk.delta), text_of(chunk.delta)
-        if thought and self._thinks and not len(self._calls):
-            self._say("thinking", {"type": "thinking_delta", "thinking": thought})
+        text = text_of(chunk.delta)
+        if self._thinks and not len(self._calls):
+            self._think(pieces_of(chunk.delta))
         if text and len(self._calls):
             self._late.append(text)
         elif text:
@@ -50,6 +54,7 @@ class MessageFrames:
             self._calls.add(chunk.delta["tool_calls"])
             self._stream_first()
         self._finish_reason = chunk.finish_reason or self._finish_reason
+        self._stop_sequence = chunk.stop_sequence or self._stop_sequence
         return self._taken()
 
     def done(self, model: str, usage: Usage, x_shunt: Json) -> bytes:
@@ -62,8 +67,7 @@ class MessageFrames:
         if self._late:
             self._say("text", {"type": "text_delta", "text": "".join(self._late)})
         self._close()
-        reason = stop_reason(self._finish_reason, has_calls=bool(len(self._calls)))
-        delta = {"stop_reason": reason, "stop_sequence": None}
+        delta = stopping(self._finish_reason, self._stop_sequence, has_calls=bool(len(self._calls)))
         self._add({"type": "message_delta", "delta": delta, "usage": usage_object(usage), "x_shunt": x_shunt})
         self._add({"type": "message_stop"})
         return self._taken()
@@ -86,6 +90,18 @@ class MessageFrames:
         if self._kind != kind:
             self._open(kind, EMPTY[kind])
         self._delta(delta)
+
+    def _think(self, pieces: Iterable[Json]) -> None:
+        for piece in pieces:
+            if piece.get("type") == "redacted_thinking":
+                self._open("redacted_thinking", {"type": "redacted_thinking", "data": piece.get("data") or ""})
+                self._close()
+                continue
+            if piece.get("thinking"):
+                self._say("thinking", {"type": "thinking_delta", "thinking": piece["thinking"]})
+            if piece.get("signature"):
+                self._say("thinking", {"type": "signature_delta", "signature": piece["signature"]})
+                self._close()
 
     def _stream_first(self) -> None:
         call = self._calls.first

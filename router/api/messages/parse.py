@@ -40,7 +40,7 @@ def parse_count(given: Mapping[str, object], *, request_id: str, strict_fields: 
 
 def _translated(body: CountBody, request_id: str) -> tuple[ChatRequest, str]:
     turns = Turns(body)
-    params = {**dict(_tool_params(body)), **dict(_format(body))}
+    params = {**dict(_tool_params(body)), **dict(_format(body)), **dict(_thinking(body))}
     if isinstance(body, MessagesBody):
         params |= dict(_sampling(body))
     request = ChatRequest(
@@ -58,8 +58,8 @@ def _translated(body: CountBody, request_id: str) -> tuple[ChatRequest, str]:
 def _dropped(body: CountBody) -> Iterator[str]:
     """What is accepted and has no counterpart: a client is told, whichever target answers."""
     yield from body.model_extra or ()
-    if body.thinking is not None and body.thinking.type != "disabled":
-        yield "thinking"
+    if body.thinking is not None:
+        yield from (f"thinking.{name}" for name in body.thinking.model_extra or ())
     if body.output_config is not None:
         yield from (f"output_config.{name}" for name in body.output_config.model_extra or ())
     for tool in body.tools or ():
@@ -91,6 +91,11 @@ def _format(body: CountBody) -> Iterator[tuple[str, object]]:
     if form is not None:
         schema = {"name": "answer", "strict": True, "schema": form.schema_}
         yield "response_format", {"type": "json_schema", "json_schema": schema}
+
+
+def _thinking(body: CountBody) -> Iterator[tuple[str, object]]:
+    if body.thinking is not None and body.thinking.type != "disabled":
+        yield "thinking", body.thinking.model_dump(include={"type", "budget_tokens"}, exclude_none=True)
 
 
 def _tool_params(body: CountBody) -> Iterator[tuple[str, object]]:

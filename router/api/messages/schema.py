@@ -114,6 +114,7 @@ class Thinking(BaseModel):
     model_config = _OPEN
 
     type: Literal["enabled", "disabled", "adaptive"]
+    budget_tokens: Count | None = None
 
 
 class OutputFormat(BaseModel):

@@ -13,10 +13,15 @@ STOP_REASONS: Mapping[str | None, str] = {
 }
 
 
-def stop_reason(finish_reason: str | None, *, has_calls: bool) -> str:
-    """A forced call ends in `stop` at OpenAI, and in `tool_use` here: agents run tools on that word alone."""
+def stopping(finish_reason: str | None, stop_sequence: str | None, *, has_calls: bool) -> dict[str, object]:
+    """`stop_reason` and `stop_sequence`.
+
+    A forced call ends in `stop` at OpenAI, and in `tool_use` here: agents run tools on that word alone.
+    """
     reason = STOP_REASONS.get(finish_reason, "end_turn")
-    return "tool_use" if has_calls and reason == "end_turn" else reason
+    if reason == "end_turn" and (has_calls or stop_sequence is not None):
+        reason = "tool_use" if has_calls else "stop_sequence"
+    return {"stop_reason": reason, "stop_sequence": stop_sequence if reason == "stop_sequence" else None}
 
 
 def usage_object(usage: Usage) -> Json:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from router.api.messages.schema import Block, CountBody, Source, Turn
+from router.api.messages.thoughts import kept
 from router.chat import Json
 from router.errors import BadRequest
 
@@ -43,9 +44,10 @@ class Turns:
         if isinstance(turn.content, str):
             yield {"role": turn.role, "content": turn.content}
             return
-        self._note(turn.content)
+        thoughts = [thought for block in turn.content if turn.role == "assistant" and (thought := kept(block))]
+        self._note(block for block in turn.content if turn.role != "assistant" or not kept(block))
         blocks = [block for block in turn.content if block.type not in FOREIGN]
-        yield from _assistant(blocks, path) if turn.role == "assistant" else self._user(blocks, path)
+        yield from _assistant(blocks, thoughts, path) if turn.role == "assistant" else self._user(blocks, path)
 
     def _user(self, blocks: Sequence[Block], path: str) -> Iterator[Json]:
         """Results first: they answer the turn before, and nothing may stand between the two."""
@@ -83,11 +85,13 @@ def _says(block: Block, name: str, value: object) -> bool:
     return block.type not in FOREIGN and value not in (None, [], {}) and name != "caller"
 
 
-def _assistant(blocks: Sequence[Block], path: str) -> Iterator[Json]:
+def _assistant(blocks: Sequence[Block], thoughts: Sequence[Json], path: str) -> Iterator[Json]:
     texts = [_text(block, path) for block in blocks if block.type != "tool_use"]
     calls = [_call(block) for block in blocks if block.type == "tool_use"]
     message: dict[str, object] = {"role": "assistant", "content": "".join(texts) or (None if calls else "")}
-    yield {**message, "tool_calls": calls} if calls else message
+    if calls:
+        message["tool_calls"] = calls
+    yield {**message, "thinking_blocks": thoughts} if thoughts else message
 
 
 def _call(block: Block) -> Json:

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 
-from router.api.messages.stopping import stop_reason, usage_object
+from router.api.messages.stopping import stopping, usage_object
+from router.api.messages.thoughts import joined, pieces_of
 from router.chat import Json, Usage
 from router.dispatch.merge import Choice
 from router.errors import UpstreamInvalid
@@ -26,15 +27,9 @@ def message_of(choice: Choice, usage: Usage, *, request_id: str, model: str, thi
         "role": "assistant",
         "model": model,
         "content": [*_blocks(choice, thinks=thinks)],
-        "stop_reason": stop_reason(choice.finish_reason, has_calls=bool(choice.tool_calls)),
-        "stop_sequence": None,
+        **stopping(choice.finish_reason, choice.stop_sequence, has_calls=bool(choice.tool_calls)),
         "usage": usage_object(usage),
     }
-
-
-def thought_of(delta: Json) -> str:
-    """What a delta thinks, under the names that servers have for it."""
-    return next((text for text in map(delta.get, ("reasoning_content", "reasoning")) if isinstance(text, str)), "")
 
 
 def text_of(delta: Json) -> str:
@@ -44,9 +39,9 @@ def text_of(delta: Json) -> str:
 
 
 def _blocks(choice: Choice, *, thinks: bool) -> Iterator[Json]:
-    thought, text = thought_of(choice.message), text_of(choice.message)
-    if thinks and thought:
-        yield {"type": "thinking", "thinking": thought, "signature": ""}
+    text = text_of(choice.message)
+    if thinks:
+        yield from joined(pieces_of(choice.message))
     if text:
         yield {"type": "text", "text": text}
     for at, call in sorted(choice.tool_calls.items()):
