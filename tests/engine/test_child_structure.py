@@ -121,13 +121,15 @@ def test_a_required_call_comes_with_valid_arguments(child):
 def test_a_named_function_is_called(child):
     """A named choice is that function."""
     choice = {"type": "function", "function": {"name": "get_time"}}
-    events = child.ask(messages=user("time?"), tools=[WEATHER, TIME], tool_choice=choice)
+    seeded = wire.Sampling(seed=1)
+    events = child.ask(messages=user("time?"), tools=[WEATHER, TIME], tool_choice=choice, sampling=seeded)
     assert [("get_time", {})] == [(name, json.loads(arguments)) for name, arguments in calls_of(events)]
 
 
 def test_auto_may_answer_in_words(child):
     """Under `auto` a model that does not begin a call writes freely, and `none` leaves the tools out of the prompt."""
-    events = child.ask(messages=user("hi"), tools=[WEATHER], max_tokens=20, ignore_eos=True)
+    greedy = wire.Sampling(temperature=0)
+    events = child.ask(messages=user("hi"), tools=[WEATHER], max_tokens=20, ignore_eos=True, sampling=greedy)
     assert {0: "length"} == reasons(events)
     assert [] == calls_of(events)
     none = child.ask(messages=user("hi"), tools=[WEATHER], tool_choice="none", max_tokens=1)
