@@ -15,8 +15,10 @@ from starlette.types import ASGIApp
 
 from router import __version__
 from router.api import chat, embeddings, models, ops, route, usage
+from router.api.completions.endpoint import create_completion
 from router.api.messages.count import count_tokens
 from router.api.messages.endpoint import create_message
+from router.api.tokenize import detokenize, tokenize
 from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
@@ -36,11 +38,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 # The whole surface on one screen. Bare paths work too: many clients forget the /v1.
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/chat/completions", chat.chat_completions),
+    ("POST", "/completions", create_completion),
     ("POST", "/embeddings", embeddings.create_embeddings),
     ("POST", "/messages", create_message),
     ("POST", "/messages/count_tokens", count_tokens),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{name:path}", models.show_model),
+    ("POST", "/tokenize", tokenize),
+    ("POST", "/detokenize", detokenize),
     ("POST", "/route", route.route),
     ("GET", "/usage", usage.show_usage),
 )

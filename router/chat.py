@@ -24,7 +24,8 @@ class ChatRequest:
     `messages` are OpenAI message objects, unchanged. `params` holds only fields of the closed list in `api/schema.py`
     (temperature, top_p, stop, seed, n, tools, response_format, logprobs, ...), never a client's unknown field.
     `adapter` is the LoRA adapter that the target answers under. `caller` is whom a local model's queue is fair to: a
-    name, never a secret. `confidence_at` lists numbers of tokens after which a local model tells its `Confidence`, besides
+    name, never a secret. `prompt` is a text or token ids that a local model continues as they are; every other target is asked
+    with `messages`, which say the same. `confidence_at` lists numbers of tokens after which a local model tells its `Confidence`, besides
     the one at the end.
     """
 
@@ -37,6 +38,7 @@ class ChatRequest:
     request_id: str = ""
     adapter: str | None = None
     caller: str = ""
+    prompt: str | tuple[int, ...] | None = field(default=None, repr=False)
     confidence_at: tuple[int, ...] = ()
     bill: Bill = field(default_factory=Bill, compare=False, repr=False)
 

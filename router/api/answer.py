@@ -1,17 +1,17 @@
 """An exchange on its way to the client, in whichever shape its edge frames it."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Protocol
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from router.api.presence import while_present
-from router.chat import Event, Json
+from router.chat import ChatRequest, Event, Json, Usage
 from router.errors import ClientGone, RouterError, StreamInterrupted
-from router.exchange import Exchange
-from router.ledger.record import UsageRecord
+from router.ledger.record import Outcome, UsageRecord
 
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -20,10 +20,35 @@ STREAM_HEADERS = [
 ]
 
 
+class Underway(Protocol):
+    """What an answer needs of the exchange, or of the several, that it carries out."""
+
+    @property
+    def request(self) -> ChatRequest:
+        """What was asked, as its rule sends it."""
+
+    @property
+    def answering(self) -> str:
+        """The name that answers."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens so far."""
+
+    def accounted(self) -> AbstractAsyncContextManager[None]:
+        """Whatever way the block ends, there is a record."""
+
+    def events(self) -> AsyncGenerator[Event, None]:
+        """The answer's events."""
+
+    def settle(self, outcome: Outcome, status: int = 200) -> UsageRecord:
+        """Write the record; only the first call counts."""
+
+
 class ExchangeAnswer(Response):
     """Carries an exchange out where both the client's presence and its socket are at hand; an edge says how it looks."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Underway) -> None:
         self.exchange = exchange
 
     @abstractmethod

@@ -35,14 +35,18 @@ async def chat_completions(request: Request) -> Response:
     return LegacyAnswer(exchange) if is_legacy(body) else ChatAnswer(exchange)
 
 
-async def accept(request: Request, runtime: Runtime, chat: ChatRequest, kind: type[Exchange]) -> Exchange:
+async def accept(
+    request: Request, runtime: Runtime, chat: ChatRequest, kind: type[Exchange], ticket: Ticket | None = None
+) -> Exchange:
     """Decide where `chat` goes and let it through the limits: from here on it has its record.
+
+    `ticket` is for one of several requests; without it that of the HTTP request is used.
 
     Raises:
         RouterError: nothing may answer it.
     """
     state = request.scope["state"]
-    ticket: Ticket = state["ticket"]
+    ticket = ticket or state["ticket"]
     chat = ticket.fitted(chat)
     verdict = admitted(runtime, chat, await runtime.decide(chat, dict(request.headers), ticket), ticket)
     state["answer_headers"].update(ticket.headers())

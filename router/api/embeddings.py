@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -10,21 +10,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from router.api.body import read_json
-from router.api.parse import checked
 from router.api.presence import while_present
-from router.api.schema import ShortText
+from router.api.reading import read_body
+from router.api.schema import ShortText, Text, Tokens
 from router.chat import EmbeddingRequest
 from router.embedding import EmbeddingExchange, decide_embedding
 from router.errors import ClientGone
 from router.generations import runtime_of
 
 MAX_INPUTS = 2048
-MAX_INPUT_TOKENS = 1_048_576
-
-Text: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-TokenId: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Tokens: TypeAlias = Annotated[list[TokenId], Field(min_length=1, max_length=MAX_INPUT_TOKENS)]
 
 
 class EmbeddingBody(BaseModel):
@@ -46,11 +40,7 @@ async def create_embeddings(request: Request) -> Response:
         RouterError: the request is wrong or nothing may answer it.
     """
     runtime = runtime_of(request)
-    server, state = runtime.config.server, request.scope["state"]
-    given = await read_json(request, server.max_body_bytes)
-    body, ignored = checked(EmbeddingBody, given, strict_fields=server.strict_fields)
-    if ignored:
-        state["answer_headers"]["x-shunt-ignored"] = ignored
+    body, state = await read_body(request, EmbeddingBody), request.scope["state"]
     asked = EmbeddingRequest(body.model, _inputs(body), body.dimensions, state["request_id"])
     verdict = decide_embedding(runtime, asked, dict(request.headers), state["ticket"])
     state["is_accepted"] = True

@@ -15,7 +15,9 @@ async def list_models(request: Request) -> JSONResponse:
     """What the caller may ask for: policies first, then models, models under their adapters, aliases without a wildcard."""
     runtime, caller = runtime_of(request), request.scope["state"]["ticket"].caller
     names = [name for name in _names(runtime.config) if may_ask(runtime.config, name, caller)]
-    return JSONResponse({"object": "list", "data": [_entry(runtime, name) for name in names]})
+    data = [_entry(runtime, name) for name in names]
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    return JSONResponse({"object": "list", "data": data, "has_more": False, **ends})
 
 
 async def show_model(request: Request) -> JSONResponse:
@@ -39,7 +41,16 @@ def _names(config: Config) -> list[str]:
 
 def _entry(runtime: Runtime, name: str) -> dict[str, object]:
     resolved = policy.resolve_model(runtime.config, name)
-    entry: dict[str, object] = {"id": name, "object": "model", "created": 0, "owned_by": "shunt"}
+    entry: dict[str, object] = {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "shunt",
+        # The same in Anthropic's words, for its SDK.
+        "type": "model",
+        "display_name": name,
+        "created_at": "1970-01-01T00:00:00Z",
+    }
     if isinstance(resolved, Policy):
         return entry | {"shunt": {"kind": "policy", "policy": resolved.name, "targets": list(runtime.config.tiers)}}
     target = runtime.targets[resolved.name]

@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from router.api.fields import ignored_header, printable, refuse_dangerous
 from router.api.legacy import modern_messages, modern_params
-from router.api.schema import PARAM_FIELDS, ChatBody
+from router.api.schema import PARAM_FIELDS, ChatBody, StreamOptions
 from router.chat import ChatRequest, Json
 from router.errors import BadRequest, UnknownField
 
@@ -23,8 +23,6 @@ def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bo
         BadRequest: a known field with a wrong value; `param` is its path and the message never repeats the value.
     """
     chat, ignored = checked(ChatBody, body, strict_fields=strict_fields)
-    options = (chat.stream_options.model_extra if chat.stream_options is not None else None) or {}
-    ignored = ", ".join(filter(None, (ignored, ignored_header(f"stream_options.{name}" for name in options))))
     params = {name: body[name] for name in PARAM_FIELDS & body.keys() if body[name] is not None}
     request = ChatRequest(
         model=chat.model,
@@ -35,7 +33,13 @@ def parse_chat(body: Mapping[str, object], *, request_id: str, strict_fields: bo
         params=modern_params(params),
         request_id=request_id,
     )
-    return request, ignored
+    return request, with_options(ignored, chat.stream_options)
+
+
+def with_options(ignored: str, options: StreamOptions | None) -> str:
+    """`x-shunt-ignored` with the keys of `stream_options` that are dropped."""
+    unknown = (options.model_extra if options is not None else None) or {}
+    return ", ".join(filter(None, (ignored, ignored_header(f"stream_options.{name}" for name in unknown))))
 
 
 def checked(schema: type[BodyT], body: Mapping[str, object], *, strict_fields: bool) -> tuple[BodyT, str]:

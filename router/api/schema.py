@@ -7,9 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 MAX_MESSAGES = 4096
 MAX_TOKENS = 4_194_304
 MAX_STOP_CHARS = 1024
+MAX_INPUT_TOKENS = 1_048_576
 
 ShortText: TypeAlias = Annotated[str, StringConstraints(max_length=512)]
 StopText: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=MAX_STOP_CHARS)]
+Text: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+TokenId: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Tokens: TypeAlias = Annotated[list[TokenId], Field(min_length=1, max_length=MAX_INPUT_TOKENS)]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 Bias: TypeAlias = Annotated[float, Field(ge=-100, le=100)]
 Penalty: TypeAlias = Annotated[float, Field(ge=-2, le=2)]

@@ -1,7 +1,7 @@
 """A GGUF model on this machine, served by a supervised engine child."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -165,15 +165,41 @@ class LocalBackend:
         """What means nothing to a model that only writes text."""
         return unheeded(request, HEEDED)
 
+    async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
+        """The token ids of `text`, by default as a prompt has them. A model that is not in memory is loaded first.
+
+        Raises:
+            RouterError: the engine failed, or is not ready.
+        """
+        with self._supervisor.activity.use():
+            client = await self._supervisor.connect()
+            return (await client.ask(wire.Tokenize(client.next_id(), text, add_special), wire.Tokenized)).tokens
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`.
+
+        Raises:
+            RouterError: as `tokenize`; `BadRequest` for an id that the vocabulary does not have.
+        """
+        with self._supervisor.activity.use():
+            client = await self._supervisor.connect()
+            return (await client.ask(wire.Detokenize(client.next_id(), [*tokens]), wire.Detokenized)).text
+
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Exact length of the rendered prompt, or None while the model is not in memory or does not answer in time."""
         client = self._supervisor.client
         if client is None:
             return None
-        command = wire.Count(client.next_id(), messages_of(request), tools_of(request))
+        prompt = request.prompt
+        if isinstance(prompt, tuple):
+            return len(prompt)
         try:
             with self._supervisor.activity.use():
                 async with asyncio.timeout(COUNT_S):
+                    if prompt is not None:
+                        asked = wire.Tokenize(client.next_id(), prompt)
+                        return len((await client.ask(asked, wire.Tokenized)).tokens)
+                    command = wire.Count(client.next_id(), messages_of(request), tools_of(request))
                     return (await client.ask(command, wire.Counted)).tokens
         except (RouterError, TimeoutError):
             return None

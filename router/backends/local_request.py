@@ -23,7 +23,8 @@ def submit_of(request: ChatRequest, id_: int) -> Submit:
     params = request.params
     return Submit(
         id=id_,
-        messages=messages_of(request),
+        messages=messages_of(request) if request.prompt is None else None,
+        prompt=list(request.prompt) if isinstance(request.prompt, tuple) else request.prompt,
         sampling=_sampling(params),
         max_tokens=request.max_tokens,
         stop=_stop(params.get("stop")),

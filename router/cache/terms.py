@@ -15,7 +15,7 @@ from router.chat import ChatRequest
 from router.config import CacheScope, Config, ModelConfig
 from router.policy.decision import Decision, Facts
 
-FORMAT = 1
+FORMAT = 2
 # Who asks and how it is filed; none of it reaches the model.
 WITHOUT_EFFECT = frozenset({"user", "safety_identifier", "metadata", "store", "prompt_cache_key", "service_tier"})
 DEFAULTS: Mapping[str, object] = {"n": 1, "logprobs": False, "parallel_tool_calls": True}
@@ -75,6 +75,7 @@ def _key(config: Config, decision: Decision, request: ChatRequest, whose: tuple[
         "model": _identity(config.models[decision.target], decision.adapter),
         "checked": None if decision.verification is None else decision.verification.escalate_to,
         "messages": request.messages,
+        "prompt": request.prompt,
         "max_tokens": request.max_tokens,
         "params": said,
     }

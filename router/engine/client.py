@@ -25,8 +25,8 @@ _EVENT_BYTES = 160  # an event with its small fields, roughly
 UNSENT_BYTES = 64 << 20
 
 Answer: TypeAlias = wire.Piece | wire.ToolDelta | wire.Confidence | wire.Finished | wire.Used
-Reply: TypeAlias = wire.Counted | wire.Tokenized | wire.Embedded | wire.Pong
-ReplyT = TypeVar("ReplyT", wire.Counted, wire.Tokenized, wire.Embedded, wire.Pong)
+Reply: TypeAlias = wire.Counted | wire.Tokenized | wire.Detokenized | wire.Embedded | wire.Pong
+ReplyT = TypeVar("ReplyT", wire.Counted, wire.Tokenized, wire.Detokenized, wire.Embedded, wire.Pong)
 
 _TEXTS = (wire.Piece, wire.ToolDelta)
 

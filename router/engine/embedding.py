@@ -104,7 +104,7 @@ class EmbeddingSession:
             self._waiting.discard(id)
         self._send([event])
 
-    def _prepare(self, command: wire.Submit | wire.Count | wire.Tokenize | wire.Embed) -> None:
+    def _prepare(self, command: wire.Submit | wire.Count | wire.Tokenize | wire.Detokenize | wire.Embed) -> None:
         refusal = InvalidError("this model embeds and does not write text", "model")
         try:
             if isinstance(command, wire.Embed):
@@ -113,6 +113,10 @@ class EmbeddingSession:
             if isinstance(command, wire.Tokenize):
                 tokens = self._model.tokenize(command.text, add_special=command.add_special, parse_special=False)
                 self._send([wire.Tokenized(command.id, tokens)])
+                return
+            if isinstance(command, wire.Detokenize):
+                self._check(command.tokens, "tokens")
+                self._send([wire.Detokenized(command.id, self._model.detokenize(command.tokens))])
                 return
         except InvalidError as error:
             refusal = error
@@ -128,14 +132,19 @@ class EmbeddingSession:
             raise InvalidError(f"input: from 1 to {MAX_INPUTS} texts", "input")
         return [self._text(given, at) for at, given in enumerate(command.inputs)]
 
+    def _check(self, tokens: list[int], where: str) -> None:
+        if any(not 0 <= token < self._model.vocab_size for token in tokens):
+            why = f"{where}: a token id is outside 0..{self._model.vocab_size - 1}"
+            raise InvalidError(why, where.partition("[")[0])
+
     def _text(self, given: str | list[int], at: int) -> list[int]:
         if not given:
             raise InvalidError(f"input[{at}]: it is empty", "input")
         tokens = given
         if isinstance(tokens, str):
             tokens = self._model.tokenize(tokens, add_special=True, parse_special=False)
-        elif any(not 0 <= token < self._model.vocab_size for token in tokens):
-            raise InvalidError(f"input[{at}]: a token id is outside 0..{self._model.vocab_size - 1}", "input")
+        else:
+            self._check(tokens, f"input[{at}]")
         if len(tokens) > self._context.shape.window:
             message = f"input[{at}] has {len(tokens)} tokens, and this model reads {self._context.shape.window}"
             raise InvalidError(message, "input", "context_length_exceeded")

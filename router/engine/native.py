@@ -4,6 +4,7 @@ Nothing here knows requests. `Model` may be read from any thread; a `Context` (c
 """
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,10 @@ class Model:
             tokens = (llama.llama_token * -count)()
             count = llama.llama_tokenize(self._vocab, data, len(data), tokens, -count, add_special, parse_special)
         return list(tokens[:count])
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`, control tokens as the vocabulary writes them."""
+        return b"".join(self.piece(one) or self.text(one).encode() for one in tokens).decode("utf-8", "replace")
 
     def load_adapter(self, name: str, path: Path) -> None:
         """Load a LoRA adapter for this model, to be used as `name`. Raises `ModelError`."""

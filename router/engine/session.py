@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from router.engine import native, wire
 from router.engine.constraint import NativeConstraint
@@ -29,6 +29,7 @@ BATCH_TOKENS: Final = 512
 
 Send = Callable[[list[wire.Event]], None]
 Result = TypeVar("Result")
+Question: TypeAlias = wire.Count | wire.Tokenize | wire.Detokenize | wire.Embed
 
 
 class LoadError(Exception):
@@ -42,6 +43,7 @@ class Session:
         limits = _limits(how, model)
         self._how = how
         self._cells = limits.slots * how.context
+        self._model = model
         self._send = send
         self._context = Context(model, _shape(how, limits))
         self._worker = Worker(model, self._context, limits, send)
@@ -110,14 +112,17 @@ class Session:
             [prepared if isinstance(prepared, wire.Failed) and not is_cancelled else wire.Used(submit.id, 0, 0, 0)]
         )
 
-    def _answer(self, command: wire.Count | wire.Tokenize | wire.Embed) -> None:
+    def _answer(self, command: Question) -> None:
         self._send([_attempt(command.id, partial(self._reply, command))])
 
-    def _reply(self, command: wire.Count | wire.Tokenize | wire.Embed) -> wire.Event:
+    def _reply(self, command: Question) -> wire.Event:
         if isinstance(command, wire.Count):
             return wire.Counted(command.id, self._preparer.count(command))
         if isinstance(command, wire.Tokenize):
             return wire.Tokenized(command.id, self._prompter.tokens(command.text, add_special=command.add_special))
+        if isinstance(command, wire.Detokenize):
+            self._preparer.check_tokens(command.tokens, "tokens")
+            return wire.Detokenized(command.id, self._model.detokenize(command.tokens))
         raise InvalidError("this model writes text and does not embed", "model")
 
 

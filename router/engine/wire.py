@@ -103,6 +103,13 @@ class Tokenize(_Message, frozen=True, tag="tokenize"):
     add_special: bool = True
 
 
+class Detokenize(_Message, frozen=True, tag="detokenize"):
+    """The text of token ids, control tokens as they are written."""
+
+    id: int
+    tokens: list[int]
+
+
 class Embed(_Message, frozen=True, tag="embed"):
     """One vector for each input (text or token ids); `dimensions` cuts them, and they are normalised again."""
 
@@ -229,6 +236,13 @@ class Tokenized(_Message, frozen=True, tag="tokenized"):
     tokens: list[int]
 
 
+class Detokenized(_Message, frozen=True, tag="detokenized"):
+    """The answer to `Detokenize`; what is no whole character is U+FFFD."""
+
+    id: int
+    text: str
+
+
 class Embedded(_Message, frozen=True, tag="embedded"):
     """The answer to `Embed`: for each input its vector as little-endian float32."""
 
@@ -257,10 +271,9 @@ class Pong(_Message, frozen=True, tag="pong"):
     step_ms: float = 0.0
 
 
-Command: TypeAlias = Submit | Cancel | Count | Tokenize | Embed | Ping
-Event: TypeAlias = (
-    Hello | Refused | Piece | ToolDelta | Confidence | Finished | Used | Failed | Counted | Tokenized | Embedded | Pong
-)
+Command: TypeAlias = Submit | Cancel | Count | Tokenize | Detokenize | Embed | Ping
+Text: TypeAlias = Piece | ToolDelta | Confidence | Finished | Used
+Event: TypeAlias = Hello | Refused | Text | Failed | Counted | Tokenized | Detokenized | Embedded | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(list[Command])

@@ -19,12 +19,13 @@ def overridden(request: ChatRequest, overrides: Overrides | None) -> ChatRequest
         if value is not None
     }
     limits = [limit for limit in (request.max_tokens, overrides.max_tokens) if limit is not None]
-    messages = request.messages
+    messages, prompt = request.messages, request.prompt
     if overrides.system_prefix is not None:
         messages = ({"role": "system", "content": overrides.system_prefix}, *messages)
-    return replace(
-        request, messages=messages, max_tokens=min(limits, default=None), params={**request.params, **changed}
-    )
+        # Token ids are only asked of a model by name, and so by no rule.
+        prompt = f"{overrides.system_prefix}\n\n{prompt}" if isinstance(prompt, str) else prompt
+    params = {**request.params, **changed}
+    return replace(request, messages=messages, prompt=prompt, max_tokens=min(limits, default=None), params=params)
 
 
 def extra_tokens(overrides: Overrides | None) -> int:

@@ -14,7 +14,7 @@ from router.policy.routes import ASKED, DIRECT
 Labels: TypeAlias = AbstractSet[str]
 
 OTHER = "other"
-ROUTES = frozenset({"chat", "embeddings", "messages"})
+ROUTES = frozenset({"chat", "completions", "embeddings", "messages"})
 RELOADS = frozenset({"ok", "rejected"})
 TOKEN_TYPES = frozenset({"input", "output"})
 # What the money was spent on: an answer that was delivered whole, one that was not, one given up for a better one, or one in the shadow.

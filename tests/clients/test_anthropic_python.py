@@ -181,3 +181,9 @@ async def test_the_stop_sequence_is_named(client: anthropic.AsyncAnthropic, is_s
     else:
         answer = await client.messages.create(**asked)
     assert (answer.stop_reason, answer.stop_sequence) == ("stop_sequence", stop)
+
+
+async def test_models_are_listed(client: anthropic.AsyncAnthropic):
+    """The SDK reads the list of policies and models, and one of them."""
+    assert [model.id async for model in client.models.list()] == ["auto", "tiny", "small", "large"]
+    assert (await client.models.retrieve("claude-opus-5")).display_name == "claude-opus-5"

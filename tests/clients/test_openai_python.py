@@ -199,3 +199,55 @@ async def test_functions_are_called_by_the_small_model(client: openai.AsyncOpenA
         name, arguments = message.function_call.name, message.function_call.arguments
     assert name == "weather"
     assert arguments.startswith("{")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_a_text_is_continued(client: openai.AsyncOpenAI, target: str):
+    """The endpoint from before chat answers with every kind of model, each prompt `n` times, and echoes if asked to."""
+    answer = await client.completions.create(model=target, prompt=["One", "Two"], n=2, max_tokens=3, echo=True)
+    assert (answer.object, answer.model) == ("text_completion", target)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    assert [choice.text[:3] for choice in answer.choices] == ["One", "One", "Two", "Two"]
+    assert {choice.finish_reason for choice in answer.choices} == {"length"}
+    assert answer.usage.completion_tokens == 12
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_a_continuation_streams(client: openai.AsyncOpenAI, target: str):
+    """The pieces are the answer that comes whole; the usage is the last, if it was asked for."""
+    asked = {"model": target, "prompt": "Hello", "max_tokens": 5, "temperature": 0}
+    whole = await client.completions.create(**asked)
+    stream = await client.completions.create(stream=True, stream_options={"include_usage": True}, **asked)
+    chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].text for chunk in chunks[:-1]) == whole.choices[0].text
+    assert [chunk.choices[0].finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 2) + ["length"]
+    assert (chunks[-1].choices, chunks[-1].usage.completion_tokens) == ([], 5)
+
+
+async def test_token_ids_and_their_log_probabilities(client: openai.AsyncOpenAI, large: LargeServer):
+    """A local model continues its own token ids as it does their text, and tells how sure it was of each token."""
+    tokenized = await client.post("/tokenize", body={"model": "small", "prompt": "Hello"}, cast_to=dict[str, object])
+    assert tokenized["count"] == len(tokenized["tokens"]) > 0
+    detokenized = await client.post(
+        "/detokenize", body={"model": "small", "tokens": tokenized["tokens"]}, cast_to=dict[str, object]
+    )
+    assert detokenized["prompt"].endswith("Hello")
+    asked = {"model": "small", "max_tokens": 4, "temperature": 0, "logprobs": 2}
+    by_text = await client.completions.create(prompt="Hello", **asked)
+    by_ids = await client.completions.create(prompt=tokenized["tokens"], **asked)
+    assert by_text.choices[0].text == by_ids.choices[0].text
+    told = by_ids.choices[0].logprobs
+    assert len(told.tokens) == len(told.token_logprobs) == len(told.top_logprobs) == len(told.text_offset) == 4
+    assert told.text_offset[1] == len(told.tokens[0])
+    before = large.counts.requests
+    with pytest.raises(openai.BadRequestError) as elsewhere:
+        await client.completions.create(model="large", prompt=tokenized["tokens"])
+    assert (elsewhere.value.param, large.counts.requests) == ("prompt", before)
+
+
+async def test_the_large_model_is_asked_in_chat(client: openai.AsyncOpenAI, large: LargeServer):
+    """What has no raw completion gets the prompt as a user's turn, with OpenAI's default of 16 tokens."""
+    await client.completions.create(model="large", prompt="Hello", stop="x", seed=3)
+    sent = large.received[-1].json
+    assert sent["messages"] == HELLO
+    assert (sent["max_tokens"], sent["stop"], sent["seed"]) == (16, "x", 3)

@@ -252,3 +252,24 @@ def test_the_child_ends_when_the_parent_hangs_up(tiny):
         child.event()
         child.connection.close()
         assert child.process.wait(10) in (0, 1)
+
+
+def test_token_ids_have_their_text_back(child):
+    """What was tokenised is the same text again; an id that the vocabulary does not have is named."""
+    child.send(wire.Tokenize(child.new_id(), "the thing", add_special=False))
+    tokens = child.event().tokens
+    child.send(wire.Detokenize(child.new_id(), tokens))
+    assert "the thing" == child.event().text.strip()
+    child.send(wire.Detokenize(child.new_id(), [10**6]))
+    failed = child.event()
+    assert isinstance(failed, wire.Failed)
+    assert ("invalid_value", "tokens") == (failed.code, failed.param)
+
+
+def test_the_stop_string_that_ended_an_answer_is_told(child):
+    """Of several the one that came; an answer that ended otherwise has none."""
+    asked = {"prompt": "the thing", "sampling": GREEDY, "max_tokens": 20, "ignore_eos": True}
+    said = text(child.ask(**asked))
+    ended = [event for event in child.ask(**asked, stop=["never said", said[4:6]]) if isinstance(event, wire.Finished)]
+    assert [("stop", said[4:6])] == [(event.reason, event.stop) for event in ended]
+    assert [None] == [event.stop for event in child.ask(**asked) if isinstance(event, wire.Finished)]
