@@ -6,7 +6,7 @@ from dataclasses import replace
 from router import policy
 from router.chat import ChatRequest
 from router.config import Price
-from router.errors import RouterError
+from router.errors import QuotaExceeded, RouterError
 from router.limits.meter import Meter
 from router.limits.ticket import ANSWER_TOKENS, Ticket
 from router.policy.decision import Bar, Facts
@@ -14,23 +14,34 @@ from router.policy.facts import BYTES_PER_TOKEN
 from router.policy.overriding import extra_tokens, overridden
 from router.runtime import Runtime, Verdict
 
+TRIES = 3
+
 MEDIA_TOKENS = 4096
 """What an image, a sound or a file is reckoned to take, each."""
 
 
-def admitted(runtime: Runtime, request: ChatRequest, verdict: Verdict, ticket: Ticket) -> Verdict:
-    """The verdict that the limits allow, with the ticket that holds its worst case. Nothing here waits.
+async def admitted(runtime: Runtime, request: ChatRequest, verdict: Verdict, ticket: Ticket) -> Verdict:
+    """The verdict that the limits allow, with the ticket that holds its worst case.
+
+    Nothing here waits, but for other replicas where limits are shared, and for those half a second at most.
 
     Raises:
         QuotaExceeded: the money does not reach, and nothing that it reaches for may answer.
         RateLimited: too many tokens for this minute.
     """
     if ticket.is_bounded:
-        usd = worst_usd(runtime, request, verdict)
-        short = ticket.short_of(usd)
-        if short:
-            verdict, usd = _affordable(runtime, request, verdict, ticket, short)
-        ticket.hold(usd, _tokens(request, verdict))
+        for tries_left in reversed(range(TRIES)):
+            usd = worst_usd(runtime, request, verdict)
+            short = ticket.short_of(usd)
+            if short:
+                verdict, usd = _affordable(runtime, request, verdict, ticket, short)
+            try:
+                await ticket.reserve(usd, _tokens(request, verdict))
+                break
+            except QuotaExceeded:
+                # Another replica was faster. What is left is known now, and may be enough for another target.
+                if not tries_left:
+                    raise
     return replace(verdict, ticket=ticket)
 
 

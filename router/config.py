@@ -346,6 +346,14 @@ IN_FILE = LedgerSettings()
 
 
 @dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many servers share the limits, and the Redis they do it in; without one each enforces its share of them."""
+
+    count: int = 1
+    redis: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything of one `shunt.yaml`. `tiers` ascends in capability; `aliases` maps a name or a `prefix*`.
 
@@ -368,6 +376,7 @@ class Config:
     server: ServerConfig = ServerConfig()
     ledger: LedgerSettings = IN_FILE
     cache: CacheSettings = CacheSettings()
+    replicas: Replicas = Replicas()
     state_dir: Path = Path()
     cache_dir: Path = Path()
     memory_budget_bytes: int | None = None

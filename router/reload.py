@@ -114,11 +114,12 @@ def _bytes(path: Path) -> bytes:
 
 
 def _bound(config: Config, before: Config) -> Config:
-    """What a process cannot change while it runs stays as it is: its socket and gate, its folders, its memory and cache."""
+    """What a process cannot change while it runs stays as it is: its socket and gate, folders, memory, cache and replicas."""
     return replace(
         config,
         server=before.server,
         cache=before.cache,
+        replicas=before.replicas,
         state_dir=before.state_dir,
         cache_dir=before.cache_dir,
         memory_budget_bytes=before.memory_budget_bytes,
@@ -136,6 +137,7 @@ def _kept(first: Config | None, now: Config) -> Iterator[str]:
         ("state_dir", "state_dir"),
         ("cache_dir", "cache_dir"),
         ("cache", "cache"),
+        ("replicas", "replicas"),
         ("memory_budget_bytes", "memory_budget_mib"),
     ):
         if getattr(now, name) != getattr(first, name):

@@ -20,6 +20,7 @@ from router.conversation import conversation_of
 from router.dispatch.fleet import Fleet
 from router.engine.budget import Budget
 from router.errors import RouterError
+from router.joining import desk_of, records_of
 from router.keys.ring import Ring
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
@@ -36,6 +37,7 @@ from router.shadow.hop import Means
 from router.shadow.shadows import Shadows
 from router.telemetry import log
 from router.telemetry.metrics import Metrics
+from router.telemetry.replicas import Replicas
 
 SETTLE_POLL_S = 0.02
 
@@ -77,11 +79,14 @@ class Runtime:
         self.prices = Prices.load(config)
         self.ledger: Ledger = before.ledger if before else Ledger(config)
         self.metrics: Metrics = before.metrics if before else Metrics(config, usual_scores(config))
-        self.quotas: Quotas = before.quotas if before else Quotas(config.limits)
+        self.quotas: Quotas = before.quotas if before else Quotas(config.limits, replicas=config.replicas.count)
+        self._desk = None if before else desk_of(config)
         self.carrying: Carrying = before.carrying if before else Carrying(config, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
         self.cache: Cache = before.cache if before else Cache.of(config.cache)
         self.shadows: Shadows = before.shadows if before else Shadows(config.state_dir)
+        if before is None:
+            self.metrics.registry.register(Replicas(self.quotas.shared))
         self._artifact = ArtifactId.of(config.artifact).sha256
         self.is_draining = False
 
@@ -100,11 +105,14 @@ class Runtime:
         """Start the ledger and every target; a target that is not ready yet does not hold the others up."""
         self.ledger.start()
         await self.carrying.start(wait=self._has_budgets())
+        if self._desk is not None:
+            await self.quotas.join(self._desk, records_of(self.config))
         await asyncio.gather(*(target.start() for target in self.targets.values()))
 
     async def close(self) -> None:
         """Stop the targets and what goes on beside the answers, then write down what is left."""
         await self.carrying.close()
+        await self.quotas.close()
         await self.shadows.close()
         await self.cache.close()
         await asyncio.gather(*(target.close() for target in self.targets.values()))

@@ -91,9 +91,9 @@ def test_only_metrics_constructs_metrics():
     assert outside == {"router/watching/scrape.py"}
 
 
-def test_only_one_file_knows_redis():
-    """It is an extra, which nobody has to install."""
-    assert importers("redis") <= {"router/cache/redis.py"}
+def test_only_two_files_know_redis():
+    """It is an extra, which nobody has to install: one file speaks to it for the cache, one for the limits."""
+    assert importers("redis") <= {"router/cache/redis.py", "router/limits/redis.py"}
 
 
 def test_decisions_do_no_io():

@@ -48,7 +48,7 @@ async def accept(
     state = request.scope["state"]
     ticket = ticket or state["ticket"]
     chat = ticket.fitted(chat)
-    verdict = admitted(runtime, chat, await runtime.decide(chat, dict(request.headers), ticket), ticket)
+    verdict = await admitted(runtime, chat, await runtime.decide(chat, dict(request.headers), ticket), ticket)
     state["answer_headers"].update(ticket.headers())
     state["is_accepted"] = True
     return kind(runtime, chat, verdict, state["answer_headers"])

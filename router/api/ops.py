@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from router.generations import generations_of, runtime_of
+from router.runtime import Runtime
 
 MAX_PROBLEMS = 20
 
@@ -24,7 +25,16 @@ async def readyz(request: Request) -> JSONResponse:
     status = "ready" if is_ready else "draining" if runtime.is_draining else "not ready"
     loaded = generations_of(request).status
     told = {"loaded_at": loaded.loaded_at, "rejected": loaded.rejected[:MAX_PROBLEMS], "kept": loaded.kept}
-    return JSONResponse({"status": status, "targets": targets, "policy": told}, 200 if is_ready else 503)
+    found = {"status": status, "targets": targets, "policy": told, **_limits(runtime)}
+    return JSONResponse(found, 200 if is_ready else 503)
+
+
+def _limits(runtime: Runtime) -> dict[str, str]:
+    """Whether the limits are those of all replicas or this one's share; nothing where it is the only one."""
+    shared, count = runtime.quotas.shared(), runtime.config.replicas.count
+    if shared is None and count == 1:
+        return {}
+    return {"limits": "shared" if shared is not None and shared[0] else f"one of {count} shares"}
 
 
 async def metrics(request: Request) -> Response:

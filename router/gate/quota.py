@@ -31,7 +31,7 @@ class Quota:
         try:
             if scope["method"] == "POST":
                 try:
-                    ticket.enter()
+                    await ticket.let_in()
                 finally:
                     state["answer_headers"].update(ticket.headers())
             await self.app(scope, receive, send)

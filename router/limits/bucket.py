@@ -19,6 +19,10 @@ class Bucket:
             self._at = now
         return self._level
 
+    def set(self, level: float, now: float) -> None:
+        """What is in it at `now`, as somebody else counts."""
+        self._level, self._at = level, now
+
     def take(self, amount: float, now: float) -> None:
         """Take `amount`, whether it is there or not; a negative one is given back."""
         self._level = min(self.most, self.level(now) - amount)

@@ -27,8 +27,8 @@ class Ticket:
         self, caller: Caller, meters: Iterable[Meter], tills: Iterable[Till], clock: Callable[[], Moment]
     ) -> None:
         self.caller = caller
-        self._meters = tuple(meters)
-        self._tills = tuple(tills)
+        self.meters = tuple(meters)
+        self.tills = tuple(tills)
         self._clock = clock
         self._accounts: tuple[Account, ...] = ()
         self._held = 0
@@ -43,38 +43,45 @@ class Ticket:
             RateLimited: too many at one time, or in the last minute.
         """
         now = self._clock()
-        for meter in self._meters:
+        for meter in self.meters:
             meter.check_request(now)
-        self._is_in = True
-        for meter in self._meters:
-            meter.live += 1
+        self._come_in()
+        for meter in self.meters:
             if meter.requests is not None:
                 meter.requests.take(1, now.steady)
+
+    async def let_in(self) -> None:
+        """The same, for whoever can wait a little: other replicas may have a say.
+
+        Raises:
+            RateLimited: too many at one time, or in the last minute.
+        """
+        self.enter()
 
     @property
     def is_bounded(self) -> bool:
         """True when any limit applies."""
-        return bool(self._meters)
+        return bool(self.meters)
 
     @property
     def is_of_money(self) -> bool:
         """True when what the request costs counts against a limit."""
-        return any(meter.limit.is_of_money for meter in self._meters)
+        return any(meter.limit.is_of_money for meter in self.meters)
 
     def used_pct(self) -> float | None:
         """How much of the tightest budget is used, in percent; None without one."""
         now = self._clock()
-        return max((meter.used_pct(now) for meter in self._meters if meter.limit.is_of_money), default=None)
+        return max((meter.used_pct(now) for meter in self.meters if meter.limit.is_of_money), default=None)
 
     def fitted(self, request: ChatRequest) -> ChatRequest:
         """The request with an answer that is no longer than the limits allow, and no longer than they can reckon with."""
-        most = [limit for meter in self._meters if (limit := _longest(meter, request.max_tokens)) is not None]
+        most = [limit for meter in self.meters if (limit := _longest(meter, request.max_tokens)) is not None]
         return replace(request, max_tokens=min(most)) if most and min(most) != request.max_tokens else request
 
     def short_of(self, usd: float) -> list[Meter]:
         """The limits whose money does not reach for `usd`, which is infinite where nobody knows."""
         now = self._clock()
-        return [meter for meter in self._meters if not meter.reaches(usd, now)]
+        return [meter for meter in self.meters if not meter.reaches(usd, now)]
 
     def exceeded(self, usd: float) -> QuotaExceeded:
         """The error for a request of `usd` that some limit's money does not reach for."""
@@ -90,13 +97,20 @@ class Ticket:
         now = self._clock()
         if self.short_of(usd):
             raise self.exceeded(usd)
-        for meter in self._meters:
+        for meter in self.meters:
             meter.check_tokens(tokens, now)
         self._accounts = self._current(now)
-        self._held = units_up(usd) if self.is_of_money else 0
-        for account in self._accounts:
-            account.held += self._held
+        self._put_aside(usd)
         self._take(tokens, now)
+
+    async def reserve(self, usd: float, tokens: int) -> None:
+        """The same, for whoever can wait a little: other replicas may have a say.
+
+        Raises:
+            RateLimited: too many tokens for this minute.
+            QuotaExceeded: the money does not reach.
+        """
+        self.hold(usd, tokens)
 
     def settle(self, usd: float | None, tokens: int) -> None:
         """Put what was used in the place of what is held, once; of an unknown price what was held counts."""
@@ -113,8 +127,18 @@ class Ticket:
             self._release(self._clock())
         if self._is_in:
             self._is_in = False
-            for meter in self._meters:
+            for meter in self.meters:
                 meter.live -= 1
+
+    def _come_in(self) -> None:
+        self._is_in = True
+        for meter in self.meters:
+            meter.live += 1
+
+    def _put_aside(self, usd: float) -> None:
+        self._held = units_up(usd) if self.is_of_money else 0
+        for account in self._accounts:
+            account.held += self._held
 
     def _release(self, now: Moment) -> tuple[Account, ...]:
         """Hold nothing any more; the accounts that it was held in."""
@@ -126,30 +150,30 @@ class Ticket:
 
     def _take(self, tokens: int, now: Moment) -> None:
         self._tokens = tokens
-        for meter in self._meters:
+        for meter in self.meters:
             if meter.tokens is not None and tokens:
                 meter.tokens.take(tokens, now.steady)
 
     def _current(self, now: Moment) -> tuple[Account, ...]:
-        return tuple(account for till in self._tills for account in (till.day(now.wall), till.month(now.wall)))
+        return tuple(account for till in self.tills for account in (till.day(now.wall), till.month(now.wall)))
 
     def standing(self) -> dict[str, object]:
         """What the caller has spent, and the limits that apply."""
         now, caller = self._clock(), self.caller
-        own = self._tills[0 if caller.key is None else 1]
+        own = self.tills[0 if caller.key is None else 1]
         return {
             "object": "usage",
             "key": caller.key,
             "tags": sorted(caller.tags),
             **spending(own, now),
-            "limits": [bound(meter, now) for meter in self._meters],
+            "limits": [bound(meter, now) for meter in self.meters],
         }
 
     def headers(self) -> dict[str, str]:
         """`x-ratelimit-*` in OpenAI's words: of the limit that leaves least."""
         now, found = self._clock(), dict[str, str]()
         for kind in ("requests", "tokens"):
-            buckets = [bucket for meter in self._meters if (bucket := getattr(meter, kind)) is not None]
+            buckets = [bucket for meter in self.meters if (bucket := getattr(meter, kind)) is not None]
             if buckets:
                 least = min(buckets, key=lambda bucket: bucket.level(now.steady))
                 found[f"x-ratelimit-limit-{kind}"] = f"{least.per_minute:.0f}"

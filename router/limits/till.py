@@ -23,36 +23,68 @@ def units_up(usd: float) -> int:
 
 @dataclass(slots=True)
 class Account:
-    """One period: `spent` is settled, `held` is reserved by requests under way. Ends at `ends_at` (Unix seconds)."""
+    """One period: `spent` is settled, `held` is reserved by requests under way. Ends at `ends_at` (Unix seconds).
+
+    Both are this process's. Of what was spent `carried` is from before it began. `elsewhere` is what other replicas have
+    spent and hold, as last heard; `alone_at` is what was used here when they were last heard, None while they never were.
+    """
 
     ends_at: float
+    name: str = ""
     spent: int = 0
     held: int = 0
+    carried: int = 0
+    elsewhere: int = 0
+    is_known: bool = False
+    alone_at: int | None = None
 
     @property
     def used(self) -> int:
-        """Everything that is no longer free."""
-        return self.spent + self.held
+        """Everything that is no longer free, as far as it is known here."""
+        return self.spent + self.held + self.elsewhere
+
+    def room(self, most: int, parts: int = 1) -> int:
+        """What may still be used of `most`: all that is left, or one of so many parts of it."""
+        if parts == 1:
+            return most - self.used
+        if self.alone_at is None:
+            return most // parts - self.spent - self.held
+        return (most - self.alone_at - self.elsewhere) // parts - (self.spent + self.held - self.alone_at)
+
+    def part(self) -> None:
+        """The other replicas are not heard any more: what is left now is shared out."""
+        self.alone_at = self.spent + self.held if self.is_known else None
 
 
 class Till:
     """The day and the month that it is. A request keeps the accounts that it began with, also past their end."""
 
-    def __init__(self, now: float) -> None:
-        self._day = Account(day_end(now))
-        self._month = Account(month_end(now))
+    def __init__(self, now: float, name: str = "") -> None:
+        self.name = name
+        self._day, self._month = self._of_day(now), self._of_month(now)
 
     def day(self, now: float) -> Account:
         """The account of the day of `now`."""
         if now >= self._day.ends_at:
-            self._day = Account(day_end(now))
+            self._day = self._of_day(now)
         return self._day
 
     def month(self, now: float) -> Account:
         """The account of the month of `now`."""
         if now >= self._month.ends_at:
-            self._month = Account(month_end(now))
+            self._month = self._of_month(now)
         return self._month
+
+    def part(self) -> None:
+        """The other replicas are not heard any more."""
+        self._day.part()
+        self._month.part()
+
+    def _of_day(self, now: float) -> Account:
+        return Account(day_end(now), f"day:{_midnight(now):%Y-%m-%d}:{self.name}")
+
+    def _of_month(self, now: float) -> Account:
+        return Account(month_end(now), f"month:{_midnight(now):%Y-%m}:{self.name}")
 
 
 def day_start(now: float) -> float:

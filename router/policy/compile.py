@@ -18,7 +18,9 @@ from router.config import (
     Overrides,
     Policy,
     PolicyTest,
+    Replicas,
     Rule,
+    Secret,
     ServerConfig,
     Session,
     Shadow,
@@ -45,7 +47,7 @@ from router.policy.schema import (
     TestEntry,
     VerifyEntry,
 )
-from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry
+from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry, ReplicasEntry
 from router.policy.schema_models import CacheStoreEntry, ExamplesEntry, PolicyFile
 
 APP = "shunt"
@@ -60,6 +62,7 @@ class Parts:
     server: ServerConfig
     ledger: LedgerSettings
     cache: CacheSettings
+    replicas: Replicas
     artifact: Path | None
     calibrations: Calibrations
 
@@ -84,6 +87,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         tests=tuple(_test(entry, document.line(("tests", index))) for index, entry in enumerate(file.tests)),
         server=parts.server,
         cache=parts.cache,
+        replicas=parts.replicas,
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
         memory_budget_bytes=None if file.memory_budget_mib is None else file.memory_budget_mib << 20,
@@ -106,10 +110,19 @@ def ledger_of(entry: LedgerEntry, environment: Environment) -> LedgerSettings:
 
 def cache_of(entry: CacheStoreEntry, environment: Environment) -> CacheSettings:
     """Where answers are kept; notes a problem when the address of a Redis is not set or is none."""
-    redis = environment.secret(entry.redis, ("cache", "redis"))
+    return CacheSettings(entry.max_mib << 20, _redis(entry.redis, "cache", environment))
+
+
+def replicas_of(entry: ReplicasEntry, environment: Environment) -> Replicas:
+    """Who else enforces the limits; notes a problem when the address of a Redis is not set or is none."""
+    return Replicas(entry.count, _redis(entry.redis, "replicas", environment))
+
+
+def _redis(written: str | None, section: str, environment: Environment) -> Secret | None:
+    redis = environment.secret(written, (section, "redis"))
     if redis is not None and not redis.value.startswith(("redis://", "rediss://", "unix://")):
-        environment.note(("cache", "redis"), f"{redis.env} must be an address like redis://host:6379/0")
-    return CacheSettings(entry.max_mib << 20, redis)
+        environment.note((section, "redis"), f"{redis.env} must be an address like redis://host:6379/0")
+    return redis
 
 
 def artifact_of(written: str | None, folder: Path, environment: Environment) -> Path | None:

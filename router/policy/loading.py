@@ -12,7 +12,7 @@ from router.errors import ConfigError
 from router.policy.advice import advice
 from router.policy.border import Reading, read
 from router.policy.calibrated import Calibrations
-from router.policy.compile import APP, Parts, artifact_of, build, cache_of, ledger_of, server_of
+from router.policy.compile import APP, Parts, artifact_of, build, cache_of, ledger_of, replicas_of, server_of
 from router.policy.document import Document, parse
 from router.policy.environment import Environment
 from router.policy.lint import Bench, check_names
@@ -97,6 +97,7 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
     targets = Targets(reading.file.models, environment, path.parent if path else Path.cwd(), found)
     server = server_of(reading.file.server, environment)
     cache = cache_of(reading.file.cache, environment)
+    replicas = replicas_of(reading.file.replicas, environment)
     models = targets.all()
     names = Problems()
     check_names(Bench(reading, models, names))
@@ -106,7 +107,7 @@ def _config(reading: Reading, document: Document, source: Source, problems: Prob
         calibrations = Calibrations.load(reading.file, path, artifact, locked=source.locked)
         calibrations.check(reading.file, found)
         ledger = ledger_of(reading.file.ledger, environment)
-        parts = Parts(models, server, ledger, cache, artifact, calibrations)
+        parts = Parts(models, server, ledger, cache, replicas, artifact, calibrations)
         config = build(reading.file, parts, document, path)
         check_reach(config, found)
         placed = [Problem(reading.written(problem.place), problem.message) for problem in advice(config)]

@@ -1,4 +1,4 @@
-"""The `budgets` and `ledger` sections of the policy file: what callers may use together, and where it is written down."""
+"""The `budgets`, `replicas` and `ledger` sections of the policy file: what callers may use together, and where it is written down."""
 
 from typing import Annotated, Self
 
@@ -20,6 +20,15 @@ class LedgerEntry(Strict):
     """`env:NAME` of a PostgreSQL address, postgresql://user@host/database; by default a file in the state folder."""
     keep_days: Annotated[int | None, Field(ge=1, le=36_500)] = None
     """Days after which a record is deleted; by default never."""
+
+
+class ReplicasEntry(Strict):
+    """Several servers that enforce the same limits together."""
+
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many there are; while they cannot be counted together each one enforces this part of every limit."""
+    redis: FromEnvironment | None = None
+    """`env:NAME` of a Redis or Valkey address, redis://host:6379/0, in which they count together."""
 
 
 class BudgetMatch(Strict):

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import uvicorn
 from router import policy
 from router.app import build
 from router.generations import Generations
+
+NOTHING: Mapping[str, str] = {}
 
 
 async def until(holds: Callable[[], bool | Awaitable[bool]], within_s: float = 30.0) -> None:
@@ -23,9 +25,9 @@ async def until(holds: Callable[[], bool | Awaitable[bool]], within_s: float = 3
 
 
 @asynccontextmanager
-async def served(path: Path) -> AsyncIterator[tuple[str, Generations]]:
+async def served(path: Path, environ: Mapping[str, str] = NOTHING) -> AsyncIterator[tuple[str, Generations]]:
     """Serve the policy file at `path`; what it leaves behind can be counted in this process."""
-    app = build(policy.load(path, {}))
+    app = build(policy.load(path, environ))
     inner = app
     while not hasattr(inner, "state"):
         inner = inner.app
