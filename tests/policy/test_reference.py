@@ -32,7 +32,7 @@ class Scripted:
 def test_each_example_works(read_text: Loader, example: str):
     """Every example loads with the page's start, and its own tests pass."""
     text = START + ("" if "policies:" in example else POLICIES) + example
-    results = run_tests(read_text(text, {"LARGE_KEY": "k"}), Scripted())
+    results = run_tests(read_text(text, {"LARGE_KEY": "k", "LIMITS_REDIS": "redis://localhost"}), Scripted())
     assert [result.failures for result in results if not result.passed] == []
     assert results
 
