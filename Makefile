@@ -45,13 +45,14 @@ unit: setup-dev
 policy: setup-dev
 	$(BIN)/shunt policy test --config router/policy/default.yaml
 
-observe:         ## Prometheus (Debian's package) with our rules beside a running Shunt
+observe:         ## Prometheus (Debian's package) with our rules beside a running Shunt (whose key is in SHUNT_API_KEY)
 	@command -v prometheus >/dev/null || { echo "Prometheus is not installed: apt-get install prometheus"; exit 1; }
 	@echo "Shunt        http://127.0.0.1:8080/metrics (start it with make serve)"
 	@echo "Prometheus   http://127.0.0.1:9090 (its alerts: http://127.0.0.1:9090/alerts)"
 	@echo "Dashboards   deploy/grafana/dashboards, for a Grafana whose data source is that Prometheus"
 	@mkdir -p build/prometheus
-	prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=build/prometheus \
+	@umask 077; printf %s "$$SHUNT_API_KEY" > build/prometheus.key
+	prometheus --config.file=deploy/prometheus/$(if $(SHUNT_API_KEY),with-key,prometheus).yml --storage.tsdb.path=build/prometheus \
 	  --enable-feature=exemplar-storage --web.listen-address=127.0.0.1:9090 --log.level=warn
 
 pictures: setup-dev  ## draw the dashboards under load into docs/images (needs Debian's prometheus)

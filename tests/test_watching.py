@@ -1,7 +1,6 @@
 """`shunt top` and `shunt tail`: what they show is what happened."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from router.errors import ConfigError
 from router.ledger.journal import Journal
+from router.watching.commands import place
 from router.watching.follower import Follower
 from router.watching.frame import frame
 from router.watching.scrape import Scrape, scrape
@@ -25,7 +25,9 @@ models:
           price: {{input_usd_per_million: 100, output_usd_per_million: 1000}}}}
 tiers: [large]
 policies: {{auto: {{select: [{{id: all, target: large}}]}}}}
+server: {{keys: [env:WATCHED_KEY], port: 8099}}
 """
+KEY = "sk-of-the-test"
 TTFT = "gen_ai_server_time_to_first_token_seconds_bucket"
 
 
@@ -113,15 +115,18 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path):
 
 
 async def test_top_and_tail_show_a_running_router(tmp_path: Path):
-    """Through the real commands: `top --once` has the target's line, `tail` the request's."""
-    async with LargeServer() as large, ShuntServer(tmp_path, POLICY.format(large=large.base_url)) as shunt:
+    """Through the real commands: `top --once` has the target's line, `tail` the request's; a router that wants a key."""
+    async with (
+        LargeServer() as large,
+        ShuntServer(tmp_path, POLICY.format(large=large.base_url), environ={"WATCHED_KEY": KEY}) as shunt,
+    ):
         arguments = (sys.executable, "-m", "router", "tail", "--config", str(shunt.config))
         tail = await asyncio.create_subprocess_exec(
             *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=shunt.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         await tail.stderr.readline()  # it waits now
-        async with aiohttp.ClientSession(shunt.root_url) as http:
+        async with aiohttp.ClientSession(shunt.root_url, headers={"x-api-key": KEY}) as http:
             body = {"model": "auto", "messages": [{"role": "user", "content": "a canary"}]}
             async with http.post("/v1/chat/completions", json=body) as answer:
                 request_id = answer.headers["x-request-id"]
@@ -130,8 +135,20 @@ async def test_top_and_tail_show_a_running_router(tmp_path: Path):
         tail.terminate()
         await tail.wait()
         assert (request_id in line, "large ok 200" in line, "canary" in line) == (True, True, False)
-        shown = await shunt.command("top", "--once", "--interval", "0.2", "--url", f"{shunt.root_url}/metrics")
+        address = f"{shunt.root_url}/metrics"
+        shown = await shunt.command("top", "--once", "--interval", "0.2", "--url", address, "--key", KEY)
+        with pytest.raises(ConfigError, match="answers 401: give a key with --key or SHUNT_API_KEY"):
+            await asyncio.to_thread(scrape, address, 0.0, "wrong")
     assert ("large" in shown, "saved $" in shown) == (True, True)
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, KEY), ("other", "other")])
+def test_top_takes_the_policy_files_key(given: str | None, taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever may read the file and its environment may look; a key of one's own goes first."""
+    monkeypatch.setenv("WATCHED_KEY", KEY)
+    path = tmp_path / "shunt.yaml"
+    path.write_text(POLICY.format(large="http://127.0.0.1:9/v1"))
+    assert place(path, given) == ("http://127.0.0.1:8099/metrics", taken)
 
 
 async def test_top_without_a_router_says_so(tmp_path: Path):

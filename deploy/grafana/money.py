@@ -76,5 +76,33 @@ BOARD = Board(
                 ),
             ),
         ),
+        Row(
+            "Budgets, tags and energy",
+            (
+                panel(
+                    "Budgets", "How much of each budget is spent, of the tighter of its day and month?",
+                    ("max by (budget) (shunt_budget_used_ratio{%I})", "{{budget}}"), unit="percentunit",
+                ),
+                panel(
+                    "Budgets at the end of the day", "Will they last, if the day goes on like the last hour? Above 100 %: no.",
+                    ("budget:shunt_budget_used:day_end_ratio", "{{budget}}"), unit="percentunit",
+                ),
+                panel(
+                    "Spent per hour, by key tag", "Whose requests cost? A key with two tags counts for both.",
+                    (f"3600 * sum by (tag) (rate(shunt_tag_cost_usd_total{{%I}}{_RATE}))", "{{tag}}"),
+                    unit="currencyUSD",
+                ),
+                panel(
+                    "Per 1,000 requests, by key tag", "Whose requests are dear ones?",
+                    ((f"1000 * sum by (tag) (rate(shunt_tag_cost_usd_total{{%I}}{_RATE})) / "
+                     f"(sum by (tag) (rate(shunt_tag_requests_total{{%I}}{_RATE})) > 0)"), "{{tag}}"),
+                    unit="currencyUSD",
+                ),
+                panel(
+                    "Power", "What do models on this machine draw, as estimated from the watts of the policy file?",
+                    (f"sum by (model) (rate(shunt_energy_joules_total{{%I}}{_RATE}))", "{{model}}"), unit="watt",
+                ),
+            ),
+        ),
     ),
 )  # fmt: skip

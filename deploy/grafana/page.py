@@ -27,6 +27,21 @@ and what was tried. Prometheus keeps them when it is started with `--enable-feat
 gets them in the OpenMetrics format, which it asks for by itself; `curl -H 'accept: application/openmetrics-text'
 http://127.0.0.1:8080/metrics` shows them.
 
+Where the server wants a key, `/metrics` wants one too: `SHUNT_API_KEY=... make observe` (the compose file does it by itself)
+gives Prometheus the key in a file, as `deploy/prometheus/with-key.yml` shows; `shunt top` takes `--key`, `SHUNT_API_KEY`, or
+the first key of the policy file.
+
+**Several servers.** `shunt serve` is one process and has no `--workers`: what it waits for is in other processes (the engines)
+or on other machines, and it holds budgets, breakers and sessions in memory. Where one is not enough, start several on ports of
+their own (the same policy file, and if they are on one machine the same state folder) behind a load balancer, and list each
+under `targets` in `prometheus.yml`. Each tells its own counts; scraping the load balancer would mix them up. The recorded series and
+panels add counters up over `instance`, take quantiles from the summed buckets, and the largest of gauges that every process
+has for itself (a budget, a breaker, drift); the variable `instance` of the dashboards picks one.
+
+**Tags and budgets.** A series is never a key, a user or a session. It may be a budget of the policy file
+(`shunt_budget_used_ratio`) and a tag of the operator's keys (`shunt_tag_cost_usd_total`, 64 tags at most, the others are
+`other`); a key with two tags counts for both, so tags do not add up to the whole. `shunt usage --by key` tells it by key.
+
 What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
 with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.
 """

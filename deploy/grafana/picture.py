@@ -12,7 +12,7 @@ from deploy.grafana.panel import Board, Panel
 
 COLUMNS, UNIT_IN = 24, 0.6
 _UNITS = {"percentunit": (100.0, "%"), "s": (1000.0, "ms"), "bytes": (2.0**-20, "MiB"), "currencyUSD": (1.0, "USD")}
-_UNITS |= {"reqps": (1.0, "requests/s"), "short": (1.0, "")}
+_UNITS |= {"reqps": (1.0, "requests/s"), "watt": (1.0, "W"), "short": (1.0, "")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from router.telemetry.declared import Declared
 from router.telemetry.drift import DriftGauge
 from router.telemetry.engines import Engines
 from router.telemetry.family import Family
+from router.telemetry.tags import Tags
 
 TOKEN_BUCKETS = tuple(4.0**power for power in range(14))
 DURATION_BUCKETS = tuple(0.01 * 2**power for power in range(14))
@@ -58,6 +59,7 @@ class Metrics:
         self._declared = Declared(config)
         self.adopt(config)
         self.aside = Aside(self.registry, self._cost)
+        self._tags = Tags(self.registry)
         self._engines = Engines()
         self._books = Books()
         self._budgets = Budgets()
@@ -147,6 +149,11 @@ class Metrics:
         )
         self._price_unknown = self._counter(
             "shunt_price_unknown_total", "Requests whose cost nobody knows.", {"model": targets}
+        )
+        self._energy = self._counter(
+            "shunt_energy_joules_total",
+            "Joules that local models took: an estimate, from the watts of the policy file and the time at the model.",
+            {"model": targets},
         )
 
     def _declare_gen_ai(self) -> None:
@@ -241,10 +248,13 @@ class Metrics:
         if record.stream and record.ttft_s is not None and trace.end is not None:
             self._streams(record.target, trace.end).inc()
         self.aside.answered(record)
+        self._tags.answered(record)
         self._count_money(record)
         self._count_gen_ai(record)
 
     def _count_money(self, record: UsageRecord) -> None:
+        if record.energy_j is not None:
+            self._energy(record.target).inc(record.energy_j)
         if record.cost_usd is None:
             self._price_unknown(record.target).inc()
             return

@@ -44,15 +44,18 @@ def top(
     url: Annotated[str | None, typer.Option(help="Its metrics, if they are not where the policy file says.")] = None,
     interval: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Print one table and end.")] = False,
+    key: Annotated[
+        str | None, typer.Option(envvar="SHUNT_API_KEY", help="A key; default: the first of the policy file.")
+    ] = None,
 ) -> None:
     """Show requests, split, latency, queues, savings and health of a running router."""
     from router.watching import screen  # noqa: PLC0415
     from router.watching.scrape import Scrape, scrape  # noqa: PLC0415
 
-    address = url or _address(config)
+    address, key = (url, key) if url else place(config, key)
 
     def look() -> Scrape:
-        return scrape(address, time.monotonic())
+        return scrape(address, time.monotonic(), key)
 
     try:
         (screen.once if once else screen.watch)(look, Console(), interval)
@@ -60,9 +63,11 @@ def top(
         raise typer.Exit from None
 
 
-def _address(path: Path | None) -> str:
+def place(path: Path | None, key: str | None) -> tuple[str, str | None]:
+    """Where the metrics of the policy file's server are, and a key for them if there is one."""
     from router import policy  # noqa: PLC0415
 
     server = policy.load(path).server
     host = f"[{server.host}]" if ":" in server.host else server.host
-    return f"http://{host}:{server.port}/metrics"
+    own = server.keys[0].value if server.keys else None
+    return f"http://{host}:{server.port}/metrics", key or own

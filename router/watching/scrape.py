@@ -32,17 +32,22 @@ class Scrape:
                 yield dict(pairs), value
 
 
-def scrape(url: str, at_s: float) -> Scrape:
-    """Ask `url` for its metrics.
+def scrape(url: str, at_s: float, key: str | None = None) -> Scrape:
+    """Ask `url` for its metrics, with `key` where one is given.
 
     Raises:
-        ConfigError: nothing answers there, or something that is no Shunt.
+        ConfigError: nothing answers there, or something that is no Shunt, or it wants another key.
     """
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{url} is not an http address")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    asked = urllib.request.Request(url, headers=headers)  # noqa: S310 - the same
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - the operator's own address
+        with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:  # noqa: S310 - the operator's own address
             text = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ConfigError(f"{url} answers {error.code}{_cure(error.code)}") from None
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise ConfigError(
@@ -54,3 +59,7 @@ def scrape(url: str, at_s: float) -> Scrape:
         for sample in family.samples
     }
     return Scrape(at_s, samples)
+
+
+def _cure(status: int) -> str:
+    return ": give a key with --key or SHUNT_API_KEY" if status == 401 else ""

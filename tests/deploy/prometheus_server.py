@@ -1,7 +1,8 @@
-"""A real Prometheus in a temporary folder, scraping one router twice a second."""
+"""A real Prometheus in a temporary folder, scraping routers twice a second."""
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,14 +15,16 @@ STEP_S = 0.5
 
 
 class PrometheusServer:
-    """Started with `async with`; `target` is the router's `host:port`."""
+    """Started with `async with`; `targets` are the routers' `host:port`, `key` the one they want."""
 
-    def __init__(self, folder: Path, target: str) -> None:
+    def __init__(self, folder: Path, targets: Sequence[str], key: str) -> None:
         self.folder = folder
-        content = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+        content = yaml.safe_load((DEPLOY / "prometheus" / "with-key.yml").read_text(encoding="utf-8"))
+        (folder / "prometheus.key").write_text(key)
+        content["scrape_configs"][0]["authorization"]["credentials_file"] = str(folder / "prometheus.key")
         content["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s"}
         content["rule_files"] = [str(DEPLOY / "prometheus" / "rules" / "*.yml")]
-        content["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
+        content["scrape_configs"][0]["static_configs"] = [{"targets": list(targets)}]
         self.config = folder / "prometheus.yml"
         self.config.write_text(yaml.safe_dump(content), encoding="utf-8")
         with socket.socket() as free:
@@ -53,9 +56,9 @@ class PrometheusServer:
         except aiohttp.ClientError:
             return False
 
-    async def now(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an expression at this moment."""
-        return await self._ask("query", {"query": expression})
+    async def now(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+        """The samples of an expression at this moment, or at the Unix time `at`."""
+        return await self._ask("query", {"query": expression} | ({} if at is None else {"time": at}))
 
     async def over(self, expression: str, start: float, end: float) -> list[dict[str, Any]]:
         """The series of an expression between two Unix times."""

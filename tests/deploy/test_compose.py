@@ -5,6 +5,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -57,12 +58,33 @@ def test_the_containers_policy_loads(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_prometheus_reads_the_same_rules_and_finds_the_router():
-    """The container's configuration differs from the machine's in the two addresses alone."""
+    """The container's configuration differs from the machine's in addresses and the key's place alone, and both in the key."""
     own = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
-    other = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    keyed, open_ = (
+        yaml.safe_load((DEPLOY / "prometheus" / f"{name}.yml").read_text(encoding="utf-8"))
+        for name in ("with-key", "prometheus")
+    )
     assert own["scrape_configs"][0]["static_configs"][0]["targets"] == ["shunt:8080"]
-    other["rule_files"], other["scrape_configs"] = own["rule_files"], own["scrape_configs"]
-    assert own == other
+    del keyed["scrape_configs"][0]["authorization"]
+    assert keyed == open_
+    assert own | {"rule_files": open_["rule_files"], "scrape_configs": open_["scrape_configs"]} == open_
+
+
+def test_prometheus_in_its_container_sends_the_key(tmp_path: Path):
+    """What its entrypoint writes is the key, at the place where the configuration reads it, for its eyes alone."""
+    service = COMPOSE["services"]["prometheus"]
+    place = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))["scrape_configs"][0][
+        "authorization"
+    ]["credentials_file"]
+    shell = [word.replace("$$", "$").replace(place, str(tmp_path / "key")) for word in service["entrypoint"]]
+    fake = tmp_path / "prometheus"
+    fake.write_text('#!/bin/sh\nprintf %s "$*"\n')
+    fake.chmod(0o700)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SHUNT_API_KEY": "sk a'b$c"}
+    done = subprocess.run([*shell, *service["command"]], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == " ".join(service["command"])
+    assert (tmp_path / "key").read_text() == "sk a'b$c"
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
 def test_grafana_finds_dashboards_and_data():
@@ -84,5 +106,5 @@ def test_exemplars_are_kept_wherever_prometheus_is_started():
 def test_the_machines_configuration_is_the_one_that_make_observe_uses():
     """`make observe` names a file that is there, and the program that reads it."""
     recipe = (DEPLOY.parent / "Makefile").read_text(encoding="utf-8")
-    assert "prometheus --config.file=deploy/prometheus/prometheus.yml" in recipe
+    assert "prometheus --config.file=deploy/prometheus/$(if $(SHUNT_API_KEY),with-key,prometheus).yml" in recipe
     program("prometheus")

@@ -31,8 +31,9 @@ def promtool(*arguments: str) -> None:
 
 
 def test_the_configuration_and_its_rules_are_valid():
-    """Prometheus accepts the configuration with every rule file it names."""
+    """Prometheus accepts the configurations with every rule file they name."""
     promtool("check", "config", str(DEPLOY / "prometheus" / "prometheus.yml"))
+    promtool("check", "config", "--syntax-only", str(DEPLOY / "prometheus" / "with-key.yml"))
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)

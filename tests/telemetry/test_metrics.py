@@ -28,6 +28,7 @@ from router.policy.decision import Decision
 from router.telemetry.declared import tier_of
 from router.telemetry.labels import reason_of, words_of
 from router.telemetry.metrics import Metrics
+from router.telemetry.tags import MAX_TAGS
 from tests.ledger.examples import RECORD, record
 
 
@@ -355,3 +356,30 @@ def test_what_alerts_wait_for_begins_at_nothing(metrics: Metrics, name: str, lab
 def test_a_tier_is_where_a_target_stands(name: str, tier: str):
     """First is small, last is large, between them is middle."""
     assert tier == tier_of(name, ("a", "b", "c"))
+
+
+def test_money_and_requests_are_counted_by_tag(metrics: Metrics):
+    """A key with two tags counts for each, a request without a key for none, and an unknown cost adds nothing."""
+    metrics.finished(record("a", tags=("team-a", "batch"), cost_usd=0.5), DONE)
+    metrics.finished(record("b", tags=("team-a",), cost_usd=None), DONE)
+    metrics.finished(record("c", cost_usd=0.25), DONE)
+    requests = [value(metrics, "shunt_tag_requests_total", tag=tag) for tag in ("team-a", "batch", "untagged")]
+    costs = [value(metrics, "shunt_tag_cost_usd_total", tag=tag) for tag in ("team-a", "batch", "untagged")]
+    assert ([2, 1, 1], [0.5, 0.5, 0.25]) == (requests, costs)
+
+
+def test_tags_are_bounded(metrics: Metrics):
+    """However many keys have a tag of their own, those beyond the bound are counted together."""
+    for number in range(MAX_TAGS + 30):
+        metrics.finished(record("a", tags=(f"t{number}",), cost_usd=0.5), DONE)
+    assert value(metrics, "shunt_tag_requests_total", tag="other") == 30
+    assert value(metrics, "shunt_tag_cost_usd_total", tag="other") == 15.0
+    assert value(metrics, "shunt_tag_requests_total", tag=f"t{MAX_TAGS}") is None
+
+
+def test_energy_is_summed_by_model(metrics: Metrics):
+    """The joules that the records estimate; a record without them adds nothing."""
+    metrics.finished(record("a", energy_j=3.0), DONE)
+    metrics.finished(record("b", energy_j=4.0, cost_usd=None), DONE)
+    metrics.finished(record("c"), DONE)
+    assert value(metrics, "shunt_energy_joules_total", model="small") == 7.0
