@@ -56,9 +56,8 @@ BOARD = Board(
                     (f"sum by (reason) (rate(shunt_rejected_total{{%I}}{_RATE}))", "{{reason}}"), unit="reqps",
                 ),
                 panel(
-                    "Usage records that wait", "Does the store keep up with the journal?",
-                    (('sum by (instance) (shunt_usage_records_total{%I, outcome="written"}) - '
-                     'sum by (instance) (shunt_usage_records_total{%I, outcome="stored"})'), "{{instance}}"),
+                    "Ledger behind", "For how long have usage records been waiting for the store? A second is usual.",
+                    ("max by (instance) (shunt_ledger_behind_seconds{%I})", "{{instance}}"), unit="s",
                 ),
                 panel(
                     "Policy reloads", "Was a changed policy file taken?",

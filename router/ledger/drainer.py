@@ -41,9 +41,11 @@ class Drainer:
 
     def drain_once(self) -> None:
         """One pass if a journal has changed; a store that fails is reported once and tried again at the next one."""
+        started_at = time.monotonic()
         try:
             sizes = frozenset(journal_sizes(self._state_dir))
             if sizes == self._seen:
+                self._tally.current_at = time.monotonic()
                 return
             with Store.of(self._state_dir, self._settings) as store:
                 drain(self._state_dir, store, self._tally, wait=False)
@@ -58,6 +60,7 @@ class Drainer:
             self._seen = None
         else:
             self._seen = sizes
+            self._tally.current_at = started_at
             if self._is_failing:
                 logger.warning("the ledger's store is back")
             self._is_failing = False

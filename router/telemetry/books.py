@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from router.ledger.tally import Tally
@@ -15,12 +15,17 @@ class Books(Collector):
         self.tally = Tally()
 
     def describe(self) -> list[Metric]:
-        """The one family, empty."""
-        return [CounterMetricFamily("shunt_usage_records", "", labels=["outcome"])]
+        """Both families, empty."""
+        return [
+            CounterMetricFamily("shunt_usage_records", "", labels=["outcome"]),
+            GaugeMetricFamily("shunt_ledger_behind_seconds", ""),
+        ]
 
     def collect(self) -> Iterator[Metric]:
-        """Records written to the journal, dropped, moved to the store, and journal lines that could not be read."""
+        """Records written to the journal, dropped, moved to the store, lines that could not be read; how far it is behind."""
         family = CounterMetricFamily("shunt_usage_records", "Usage records by what became of them.", labels=["outcome"])
         for outcome in ("written", "dropped", "stored", "unreadable"):
             family.add_metric([outcome], getattr(self.tally, outcome))
         yield family
+        words = "Since when the store has not held every record of the journals; about a second while all is well."
+        yield GaugeMetricFamily("shunt_ledger_behind_seconds", words, value=self.tally.behind_s)

@@ -64,17 +64,23 @@ def test_a_folder_that_cannot_be_written_refuses_the_start(tmp_path: Path):
 
 
 def test_a_store_that_is_down_is_said_once_and_then_back(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    """An outage of the store is one line in the log, its end another; records wait in between."""
+    """An outage of the store is one line in the log, its end another; records wait in between, and that is told."""
     books = ledger(tmp_path)
     books._journal.open()
     books.record(record("waits"))
     database = tmp_path / "state" / FILE_NAME
     database.mkdir()
     drainer = Drainer(tmp_path / "state", books.tally)
+    books.tally.current_at = 0.0
     drainer.drain_once()
     drainer.drain_once()
+    assert books.tally.current_at == 0.0
     database.rmdir()
     drainer.drain_once()
+    assert 0 <= books.tally.behind_s < 60
+    books.tally.current_at = 0.0
+    drainer.drain_once()  # nothing is new, so that nothing waits
+    assert 0 <= books.tally.behind_s < 60
     assert [entry.levelname for entry in caplog.records] == ["ERROR", "WARNING"]
     assert stored_ids(tmp_path / "state") == ["waits"]
     books.close()

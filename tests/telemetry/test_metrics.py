@@ -2,6 +2,7 @@
 
 import random
 import string
+import time
 from dataclasses import replace
 
 import pytest
@@ -209,6 +210,9 @@ def test_lost_records_are_visible(metrics: Metrics):
     metrics.observe_ledger(Tally(written=5, dropped=2))
     assert value(metrics, "shunt_usage_records_total", outcome="written") == 5
     assert value(metrics, "shunt_usage_records_total", outcome="dropped") == 2
+    assert 0 <= value(metrics, "shunt_ledger_behind_seconds") < 60
+    metrics.observe_ledger(Tally(current_at=time.monotonic() - 900))
+    assert 900 <= value(metrics, "shunt_ledger_behind_seconds") < 960
 
 
 def busy(metrics: Metrics) -> Metrics:
