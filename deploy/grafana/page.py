@@ -32,11 +32,12 @@ gives Prometheus the key in a file, as `deploy/prometheus/with-key.yml` shows; `
 the first key of the policy file.
 
 **Several servers.** `shunt serve` is one process and has no `--workers`: what it waits for is in other processes (the engines)
-or on other machines, and it holds budgets, breakers and sessions in memory. Where one is not enough, start several on ports of
+or on other machines, and it holds breakers, sessions and, without [`replicas`](policy/reference.md#replicas), budgets in memory.
+Where one is not enough, start several on ports of
 their own (the same policy file, and if they are on one machine the same state folder) behind a load balancer, and list each
 under `targets` in `prometheus.yml`. Each tells its own counts; scraping the load balancer would mix them up. The recorded series and
 panels add counters up over `instance`, take quantiles from the summed buckets, and the largest of gauges that every process
-has for itself (a budget, a breaker, drift); the variable `instance` of the dashboards picks one.
+tells for itself (a budget, a breaker, drift); the variable `instance` of the dashboards picks one.
 
 **Tags and budgets.** A series is never a key, a user or a session. It may be a budget of the policy file
 (`shunt_budget_used_ratio`) and a tag of the operator's keys (`shunt_tag_cost_usd_total`, 64 tags at most, the others are

@@ -70,4 +70,4 @@ def series(config: Config) -> set[str]:
     for family in Metrics(config).registry.collect():
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
         names |= {f"{family.name}{suffix}" for suffix in suffixes}
-    return names | {"shunt_classifier_drift"}
+    return names | {"shunt_classifier_drift", "shunt_limits_shared"}
