@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from router import __version__
 from router.api import chat, embeddings, models, ops, route, usage
 from router.api.completions.endpoint import create_completion
+from router.api.feedback import give_feedback
 from router.api.messages.count import count_tokens
 from router.api.messages.endpoint import create_message
 from router.api.tokenize import detokenize, tokenize
@@ -48,6 +49,7 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/detokenize", detokenize),
     ("POST", "/route", route.route),
     ("GET", "/usage", usage.show_usage),
+    ("POST", "/feedback", give_feedback),
 )
 OPS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/livez", ops.livez),

@@ -1,6 +1,6 @@
 """The configuration as the rest of the program sees it: frozen, complete, made once by `policy.load`.
 
-Only data lives here; of ours it imports conditions and limits alone. Durations are seconds, sizes bytes, prices USD per token.
+Only data lives here; of ours it imports conditions, limits and captures alone. Durations are seconds, sizes bytes, prices USD per token.
 """
 
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from router.capture import CaptureSettings
 from router.condition import Condition
 from router.limit import Limit
 
@@ -377,6 +378,7 @@ class Config:
     ledger: LedgerSettings = IN_FILE
     cache: CacheSettings = CacheSettings()
     replicas: Replicas = Replicas()
+    capture: CaptureSettings | None = None
     state_dir: Path = Path()
     cache_dir: Path = Path()
     memory_budget_bytes: int | None = None

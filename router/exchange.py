@@ -241,13 +241,16 @@ class Exchange(Accounted):
         # Without a ticket nobody has said whose request it is, and so not either who may have its answer.
         self._terms = None if verdict.ticket is None else terms_of(runtime.config, decision, self.request, facts)
         self._shadow = runtime.shadows.drawn(runtime.config.policies.get(decision.policy), facts)
-        self._answer = None if self._terms is None and self._shadow is None else Merged()
+        self._capture = runtime.captures.drawn(runtime.config.capture, decision.policy, facts, request)
+        is_read = self._terms is not None or self._shadow is not None or self._capture is not None
+        self._answer = Merged() if is_read else None
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:
-        """As everywhere; once the client has a whole answer, the request may be answered once more in the shadow."""
+        """As everywhere; once the client has a whole answer it may be kept, and the request be answered in the shadow."""
         async with super().accounted():
             yield
+        self._keep_words()
         self._cast_shadow()
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -290,6 +293,10 @@ class Exchange(Accounted):
         kept = kept_of(self._answer, self.target)
         if kept is not None:
             self._runtime.cache.keep(self._terms, kept)
+
+    def _keep_words(self) -> None:
+        if self._capture is not None and self._answer is not None and self.record is not None:
+            self._runtime.captures.keep(self._capture, self.request, self._answer, self.record)
 
     def _cast_shadow(self) -> None:
         if self._shadow is None or self._answer is None or self.record is None or self._cache == "hit":

@@ -47,6 +47,7 @@ class Generations:
         former, self.current = self.current, runtime
         runtime.metrics.adopt(runtime.config)
         runtime.quotas.adopt(runtime.config.limits)
+        runtime.ledger.adopt(runtime.config)
         runtime.metrics.reloaded("ok")
         self.status = PolicyStatus(time.time(), kept=kept)
         task = asyncio.ensure_future(self._retire(former, former.beside(runtime)))

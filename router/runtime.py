@@ -13,6 +13,7 @@ from router.backends.base import Backend
 from router.backends.local import LocalBackend
 from router.backends.registry import build
 from router.cache.cache import Cache
+from router.captures import Captures
 from router.carrying import Carrying
 from router.chat import ChatRequest
 from router.config import Config
@@ -85,6 +86,7 @@ class Runtime:
         self.sessions: Sessions = before.sessions if before else Sessions()
         self.cache: Cache = before.cache if before else Cache.of(config.cache)
         self.shadows: Shadows = before.shadows if before else Shadows(config.state_dir)
+        self.captures: Captures = before.captures if before else Captures(self.ledger, self.metrics)
         if before is None:
             self.metrics.registry.register(Replicas(self.quotas.shared))
         self._artifact = ArtifactId.of(config.artifact).sha256
@@ -114,6 +116,7 @@ class Runtime:
         await self.carrying.close()
         await self.quotas.close()
         await self.shadows.close()
+        await self.captures.close()
         await self.cache.close()
         await asyncio.gather(*(target.close() for target in self.targets.values()))
         self.ledger.close()

@@ -65,7 +65,8 @@ def test_classifiers_stand_alone():
         ("condition", set()),
         ("caller", set()),
         ("limit", set()),
-        ("config", {"router.condition", "router.limit"}),
+        ("capture", set()),
+        ("config", {"router.capture", "router.condition", "router.limit"}),
     ],
 )
 def test_the_foundation_imports_nothing_of_ours(name: str, below: set[str]):

@@ -8,10 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
+from router.ledger.entry import Entry, entry_of
 from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
-from router.ledger.record import UsageRecord
 from router.ledger.store import Store
 from router.ledger.tally import Tally
 
@@ -79,11 +77,11 @@ def _drain_lines(name: str, file: BinaryIO, store: Store, tally: Tally) -> bytes
     position = file.tell()
     while lines := file.readlines(BATCH_BYTES):
         tail = b"" if lines[-1].endswith(b"\n") else lines.pop()
-        found: list[tuple[int, UsageRecord]] = []
+        found: list[tuple[int, Entry]] = []
         for line in lines:
-            record = _read(line)
-            if record is not None:
-                found.append((position, record))
+            entry = entry_of(line)
+            if entry is not None:
+                found.append((position, entry))
             elif line.strip():
                 tally.unreadable += 1
             position += len(line)
@@ -92,13 +90,3 @@ def _drain_lines(name: str, file: BinaryIO, store: Store, tally: Tally) -> bytes
         if tail:
             return tail
     return b""
-
-
-_decoder = msgspec.json.Decoder(UsageRecord)
-
-
-def _read(line: bytes) -> UsageRecord | None:
-    try:
-        return _decoder.decode(line)
-    except msgspec.DecodeError:
-        return None

@@ -4,10 +4,12 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from router.capture import CaptureSettings
 from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain, journal_sizes
@@ -16,6 +18,7 @@ from router.ledger.tally import Tally
 
 INTERVAL_S = 1.0
 PRUNE_EVERY_S = 3600.0
+FORGET_EVERY_S = 60.0
 DAY_S = 86_400.0
 
 logger = logging.getLogger("shunt.ledger")
@@ -24,9 +27,17 @@ logger = logging.getLogger("shunt.ledger")
 class Drainer:
     """Moves records to the store of `state_dir` every second; while the store is down they wait in the journal."""
 
-    def __init__(self, state_dir: Path, tally: Tally, settings: LedgerSettings = IN_FILE) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        tally: Tally,
+        settings: LedgerSettings = IN_FILE,
+        capture: Callable[[], CaptureSettings | None] = lambda: None,
+    ) -> None:
         self._settings = settings
+        self._capture = capture
         self._pruned_at = -math.inf
+        self._forgot_at = -math.inf
         self._state_dir = state_dir
         self._tally = tally
         self._is_failing = False
@@ -66,7 +77,11 @@ class Drainer:
             self._is_failing = False
 
     def _prune(self, store: Store, now: float) -> None:
-        """Delete what is too old, once an hour."""
+        """Delete what is too old, once an hour, and words that are too many or too old, once a minute."""
         if self._settings.keep_days is not None and now - self._pruned_at >= PRUNE_EVERY_S:
             store.prune(now - self._settings.keep_days * DAY_S)
             self._pruned_at = now
+        if now - self._forgot_at >= FORGET_EVERY_S:
+            capture = self._capture()
+            store.forget_words(now, None if capture is None else capture.max_bytes)
+            self._forgot_at = now

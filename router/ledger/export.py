@@ -13,7 +13,8 @@ from router.config import Config
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.form import Format
-from router.ledger.store import Store, records
+from router.ledger.store import Store
+from router.ledger.tables import records
 from router.ledger.tally import Tally
 
 BATCH = 5_000

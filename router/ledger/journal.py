@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from router.ledger.record import UsageRecord
+from router.ledger.entry import Entry, line_of
 
 JOURNAL_FOLDER = "journal"
 SUFFIX = ".jsonl"
@@ -39,7 +39,6 @@ class Journal:
         self.folder = folder
         self._max_file_bytes = max_file_bytes
         self._max_total_bytes = max_total_bytes
-        self._encoder = msgspec.json.Encoder()
         self._lock = threading.Lock()
         self._prefix = f"{time.time_ns():020}-{os.getpid()}"
         self._paths: list[Path] = []
@@ -58,11 +57,11 @@ class Journal:
         with self._lock:
             self._open_next()
 
-    def append(self, record: UsageRecord) -> bool:
-        """Write `record` down; False when it had to be dropped. Never raises."""
+    def append(self, entry: Entry) -> bool:
+        """Write `entry` down; False when it had to be dropped. Never raises."""
         with self._lock:
             try:
-                self._write(self._encoder.encode(record) + b"\n")
+                self._write(line_of(entry))
             except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
                 self._report(error)
                 return False

@@ -4,6 +4,7 @@ import threading
 
 from router.config import Config
 from router.errors import ConfigError
+from router.ledger.entry import Capture, Feedback
 from router.ledger.journal import JOURNAL_FOLDER, Journal
 from router.ledger.record import UsageRecord
 from router.ledger.tally import Tally
@@ -18,6 +19,7 @@ class Ledger:
         self.tally = Tally()
         self._state_dir = config.state_dir
         self._settings = config.ledger
+        self._capture = config.capture
         self._journal = Journal(config.state_dir / JOURNAL_FOLDER)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._drain, name="ledger-drain", daemon=True)
@@ -41,6 +43,14 @@ class Ledger:
         else:
             self.tally.dropped += 1
 
+    def note(self, entry: Feedback | Capture) -> bool:
+        """Write down what belongs to a record; False when it had to be dropped."""
+        return self._journal.append(entry)
+
+    def adopt(self, config: Config) -> None:
+        """From now on this is how much of what was said is kept."""
+        self._capture = config.capture
+
     def close(self) -> None:
         """Move what is left into the store; what a store that is down does not take stays in the journal."""
         self._journal.close()
@@ -52,4 +62,4 @@ class Ledger:
         # SQLAlchemy takes about half a second to import: in this thread nobody waits for it.
         from router.ledger.drainer import Drainer  # noqa: PLC0415
 
-        Drainer(self._state_dir, self.tally, self._settings).run(self._is_stopping)
+        Drainer(self._state_dir, self.tally, self._settings, lambda: self._capture).run(self._is_stopping)

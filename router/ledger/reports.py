@@ -14,7 +14,8 @@ from router.ledger.drain import drain
 from router.ledger.grouping import By
 from router.ledger.line import Line
 from router.ledger.record import SHADOW
-from router.ledger.store import Store, records
+from router.ledger.store import Store
+from router.ledger.tables import records
 from router.ledger.tagging import by_tag
 from router.ledger.tally import Tally
 

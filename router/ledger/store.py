@@ -1,26 +1,18 @@
-"""The store: one table of records behind SQLAlchemy, SQLite in a file by default."""
+"""The store: records, and what is kept beside them, behind SQLAlchemy; SQLite in a file by default."""
 
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Self
 
 import msgspec
 from sqlalchemy import (
     URL,
-    Boolean,
-    Column,
     Connection,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
     Table,
-    UniqueConstraint,
     create_engine,
     delete,
     event,
@@ -37,72 +29,13 @@ from sqlalchemy.schema import CreateColumn
 
 from router.config import LedgerSettings
 from router.errors import ConfigError
+from router.ledger.entry import Entry, Feedback
 from router.ledger.record import UsageRecord
+from router.ledger.tables import captures, feedback, metadata, progress, records, schema
 
 FILE_NAME = "ledger.sqlite3"
 BUSY_S = 10.0
 MIGRATION_LOCK = 0x5348554E54  # SHUNT
-
-metadata = MetaData()
-
-# A record is known by its place in the journal, not by its request id: a client chooses that id and may use it twice.
-records = Table(
-    "records",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("journal", String, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("day", String(10), nullable=False),
-    Column("request_id", String, nullable=False, index=True),
-    Column("at", Float, nullable=False),
-    Column("route", String, nullable=False),
-    Column("policy", String, nullable=False),
-    Column("rule", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("target", String, nullable=False),
-    Column("model", String, nullable=False),
-    Column("score", Float),
-    Column("task", String),
-    Column("stream", Boolean, nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("prompt_tokens", Integer, nullable=False),
-    Column("completion_tokens", Integer, nullable=False),
-    Column("cached_tokens", Integer, nullable=False),
-    Column("usage_estimated", Boolean, nullable=False),
-    Column("cost_usd", Float),
-    Column("baseline", String),
-    Column("baseline_usd", Float),
-    Column("latency_s", Float, nullable=False),
-    Column("ttft_s", Float),
-    Column("attempts", String, nullable=False),
-    Column("escalated_from", String),
-    Column("escalation_signal", String),
-    Column("escalation_prompt_tokens", Integer, nullable=False, server_default="0"),
-    Column("escalation_completion_tokens", Integer, nullable=False, server_default="0"),
-    Column("escalation_usd", Float),
-    Column("key", String),
-    Column("tags", String, nullable=False, server_default=""),
-    Column("price_map", String),
-    Column("cache_write_tokens", Integer, nullable=False, server_default="0"),
-    Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
-    Column("audio_tokens", Integer, nullable=False, server_default="0"),
-    Column("audio_completion_tokens", Integer, nullable=False, server_default="0"),
-    Column("image_tokens", Integer, nullable=False, server_default="0"),
-    Column("energy_j", Float),
-    Column("energy_kind", String),
-    Column("cache", String),
-    Column("cache_saved_usd", Float),
-    UniqueConstraint("journal", "position"),
-    Index("records_by_time", "at"),
-)
-progress = Table(
-    "progress",
-    metadata,
-    Column("journal", String, primary_key=True),
-    Column("position", Integer, nullable=False),
-)
-schema = Table("schema", metadata, Column("version", Integer, nullable=False))
 
 
 def _create(connection: Connection) -> None:
@@ -141,6 +74,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     adds(*ESCALATION_COLUMNS),
     adds(*KEY_COLUMNS, *KIND_COLUMNS, *ENERGY_COLUMNS),
     adds(*CACHE_COLUMNS),
+    _create,  # feedback and captures
 )
 
 
@@ -207,26 +141,27 @@ class Store:
             found = connection.scalar(select(progress.c.position).where(progress.c.journal == journal))
         return found or 0
 
-    def add(self, journal: str, lines: Sequence[tuple[int, UsageRecord]], end: int) -> int:
-        """Store records with their places in `journal`, and that it is read up to `end`, in one transaction.
+    def add(self, journal: str, lines: Sequence[tuple[int, Entry]], end: int) -> int:
+        """Store entries with their places in `journal`, and that it is read up to `end`, in one transaction.
 
-        Returns how many were new; a place that is there already is left alone.
+        Returns how many records were new; a place that is there already is left alone.
         """
-        rows = [_row(journal, position, record) for position, record in lines]
+        rows: dict[Table, list[Mapping[str, object]]] = {}
+        for position, entry in lines:
+            table, row = _row(entry)
+            rows.setdefault(table, []).append({**row, "journal": journal, "position": position})
         with self.engine.begin() as connection:
-            added = 0
-            if rows:
-                added = self._insert(connection, rows)
+            new = {table: self._insert(connection, table, found) for table, found in rows.items()}
             moved = connection.execute(update(progress).where(progress.c.journal == journal).values(position=end))
             if not moved.rowcount:
                 connection.execute(insert(progress).values(journal=journal, position=end))
-        return added
+        return new.get(records, 0)
 
-    def _insert(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:
+    def _insert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> int:
         if self._is_file:
-            return connection.execute(sqlite.insert(records).on_conflict_do_nothing(), rows).rowcount
+            return connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows).rowcount
         # PostgreSQL's driver does not tell the number of rows of a batch, so that they are asked for.
-        statement = postgresql.insert(records).on_conflict_do_nothing().returning(records.c.id)
+        statement = postgresql.insert(table).on_conflict_do_nothing().returning(table.c.id)
         return len(connection.execute(statement, rows).all())
 
     def forget(self, journal: str) -> None:
@@ -235,9 +170,23 @@ class Store:
             connection.execute(delete(progress).where(progress.c.journal == journal))
 
     def prune(self, before: float) -> int:
-        """Delete the records from before that moment (Unix seconds), and return how many."""
+        """Delete the records from before that moment (Unix seconds) with what belongs to them, and return how many."""
         with self.engine.begin() as connection:
+            for table in (feedback, captures):
+                connection.execute(delete(table).where(table.c.at < before))
             return connection.execute(delete(records).where(records.c.at < before)).rowcount
+
+    def forget_words(self, now: float, max_bytes: int | None = None) -> None:
+        """Delete the captured words whose time is over, and the oldest of those that are more than `max_bytes`."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(captures).where(captures.c.until < now))
+            if max_bytes is None:
+                return
+            upto = func.sum(captures.c.bytes).over(order_by=captures.c.id.desc()).label("upto")
+            sizes = select(captures.c.id, upto).subquery()
+            found = connection.scalar(select(func.max(sizes.c.id)).where(sizes.c.upto > max_bytes))
+            if found is not None:
+                connection.execute(delete(captures).where(captures.c.id <= found))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -252,13 +201,19 @@ class Store:
         self.engine.dispose()
 
 
-def _row(journal: str, position: int, record: UsageRecord) -> Mapping[str, object]:
-    # asdict would copy every value: three times the work of all the rest.
-    row = {name: getattr(record, name) for name in _FIELDS}
-    row["attempts"] = msgspec.json.encode(record.attempts).decode()
-    row["tags"] = ",".join(record.tags)
-    row["day"] = time.strftime("%Y-%m-%d", time.gmtime(record.at))
-    return row | {"journal": journal, "position": position}
+def _row(entry: Entry) -> tuple[Table, dict[str, object]]:
+    if isinstance(entry, UsageRecord):
+        # asdict would copy every value: three times the work of all the rest.
+        row = {name: getattr(entry, name) for name in _FIELDS}
+        row["attempts"] = msgspec.json.encode(entry.attempts).decode()
+        row["tags"] = ",".join(entry.tags)
+        row["day"] = time.strftime("%Y-%m-%d", time.gmtime(entry.at))
+        return records, row
+    row = asdict(entry)
+    if isinstance(entry, Feedback):
+        return feedback, row
+    row["bytes"] = len(entry.prompt.encode()) + len(entry.answer.encode())
+    return captures, row
 
 
 def _version(connection: Connection) -> int:

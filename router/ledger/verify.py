@@ -16,7 +16,8 @@ from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
 from router.ledger.record import SHADOW, UsageRecord
-from router.ledger.store import Store, records
+from router.ledger.store import Store
+from router.ledger.tables import records
 from router.ledger.tally import Tally
 
 USD_EACH = 1e-9

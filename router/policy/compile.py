@@ -6,6 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
+from router.capture import CaptureSettings
 from router.config import (
     CacheSettings,
     CacheTerms,
@@ -47,7 +48,7 @@ from router.policy.schema import (
     TestEntry,
     VerifyEntry,
 )
-from router.policy.schema_budgets import BudgetEntry, BudgetMatch, LedgerEntry, ReplicasEntry
+from router.policy.schema_budgets import BudgetEntry, BudgetMatch, CaptureEntry, LedgerEntry, ReplicasEntry
 from router.policy.schema_models import CacheStoreEntry, ExamplesEntry, PolicyFile
 
 APP = "shunt"
@@ -88,6 +89,7 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
         server=parts.server,
         cache=parts.cache,
         replicas=parts.replicas,
+        capture=capture_of(file.capture),
         state_dir=_folder(file.state_dir, folder) or platformdirs.user_state_path(APP),
         cache_dir=_folder(file.cache_dir, folder) or platformdirs.user_cache_path(APP),
         memory_budget_bytes=None if file.memory_budget_mib is None else file.memory_budget_mib << 20,
@@ -116,6 +118,14 @@ def cache_of(entry: CacheStoreEntry, environment: Environment) -> CacheSettings:
 def replicas_of(entry: ReplicasEntry, environment: Environment) -> Replicas:
     """Who else enforces the limits; notes a problem when the address of a Redis is not set or is none."""
     return Replicas(entry.count, _redis(entry.redis, "replicas", environment))
+
+
+def capture_of(entry: CaptureEntry | None) -> CaptureSettings | None:
+    """Whose words are kept."""
+    if entry is None:
+        return None
+    names = None if entry.policies is None else frozenset(entry.policies)
+    return CaptureSettings(entry.sample, names, entry.keep_days, entry.max_mib << 20)
 
 
 def _redis(written: str | None, section: str, environment: Environment) -> Secret | None:

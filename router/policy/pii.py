@@ -18,7 +18,7 @@ _HINT = pattern(
     r"[0-9](?:[ .\-/+()]{0,3}[0-9]){5}|[0-9]{2}[A-Za-z][0-9]{2}"  # a number of some length, the start of an IBAN
     r"|[0-9]\.[0-9]{1,3}\.[0-9]|::|(?:[0-9A-Fa-f]{1,4}:){7}"  # addresses
 )
-_EMAIL = pattern(
+EMAIL = pattern(
     r"[\pL\pN._%+'-]+@(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+\pL{2,}|[A-Za-z0-9._%+-]+(?:%40|\\u0040)[A-Za-z0-9.-]+\.[A-Za-z]{2,}"
 )
 _IBAN = pattern(r"[A-Za-z]{2}[0-9]{2}(?:[ .-]?[A-Za-z0-9]){11,40}")
@@ -31,8 +31,8 @@ _PHONE = pattern(
     r"|\b0[1-9][0-9]{8,10}\b"  # 01711234567
     r"|\b[2-9][0-9]{2}[.\-][2-9][0-9]{2}[.\-][0-9]{4}\b"  # 555-123-4567
 )
-_IPV4 = pattern(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
-_IPV6 = pattern(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
+IPV4 = pattern(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}")
+IPV6 = pattern(r"[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
 
 
 def has_pii(kind: PiiKind, text: bytes) -> bool:
@@ -46,7 +46,7 @@ def has_numbers(text: bytes) -> bool:
 
 
 def _has_email(text: bytes) -> bool:
-    return (b"@" in text or b"40" in text) and _EMAIL.search(text) is not None
+    return (b"@" in text or b"40" in text) and EMAIL.search(text) is not None
 
 
 def _has_iban(text: bytes) -> bool:
@@ -77,10 +77,10 @@ def _has_phone(text: bytes) -> bool:
 
 
 def _has_ip(text: bytes) -> bool:
-    return _found(_IPV4, text, _is_address) or _found(_IPV6, text, _is_address)
+    return _found(IPV4, text, is_address) or _found(IPV6, text, is_address)
 
 
-def _is_address(candidate: str) -> bool:
+def is_address(candidate: str) -> bool:
     """Loopback and the like name nobody; `::` between words is code."""
     if ":" in candidate and sum(map(bool, candidate.split(":"))) < 3:
         return False

@@ -1,11 +1,11 @@
-"""The `budgets`, `replicas` and `ledger` sections of the policy file: what callers may use together, and where it is written down."""
+"""The `budgets`, `replicas`, `ledger` and `capture` sections of the policy file: what callers may use together, and where it is written down."""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from router.limit import OnExceed
-from router.policy.schema_parts import Dollars, FromEnvironment, Id, Strict
+from router.policy.schema_parts import Dollars, FromEnvironment, Id, Names, Strict, UnitInterval
 
 BOUNDS = frozenset(
     {"requests_per_minute", "tokens_per_minute", "concurrent", "max_tokens", "usd_per_day", "usd_per_month"}
@@ -20,6 +20,19 @@ class LedgerEntry(Strict):
     """`env:NAME` of a PostgreSQL address, postgresql://user@host/database; by default a file in the state folder."""
     keep_days: Annotated[int | None, Field(ge=1, le=36_500)] = None
     """Days after which a record is deleted; by default never."""
+
+
+class CaptureEntry(Strict):
+    """Keeps what was said in a sample of answered requests, without personal data; by default nothing is kept."""
+
+    sample: UnitInterval
+    """The part of answered requests whose words are kept; at 0 no more are added."""
+    policies: Names | None = None
+    """The policies whose requests are meant; by default all."""
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days after which they are deleted."""
+    max_mib: Annotated[int, Field(ge=1, le=1_048_576)] = 256
+    """How much may be kept in all, in MiB; the oldest go first."""
 
 
 class ReplicasEntry(Strict):

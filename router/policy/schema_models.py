@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from router.config import KvType, LoadTime
 from router.policy.schema import GuardEntry, PolicyEntry, ServerEntry, TestEntry
-from router.policy.schema_budgets import BudgetEntry, LedgerEntry, ReplicasEntry
+from router.policy.schema_budgets import BudgetEntry, CaptureEntry, LedgerEntry, ReplicasEntry
 from router.policy.schema_parts import (
     Ability,
     AliasName,
@@ -238,6 +238,8 @@ class PolicyFile(Strict):
     """The records of requests."""
     cache: CacheStoreEntry = CacheStoreEntry()
     """Where answers are kept that may be given again."""
+    capture: CaptureEntry | None = None
+    """Whose words are kept, and for how long; by default nobody's."""
     replicas: ReplicasEntry = ReplicasEntry()
     """Several servers that enforce the same limits together."""
     memory_budget_mib: Annotated[int | None, Field(ge=1, le=1 << 30)] = None

@@ -27,11 +27,15 @@ Data = Annotated[
     ),
 ]
 FromLedger = Annotated[
-    bool, typer.Option("--from-ledger", help="Take who answered, and at what cost, from the ledger; needs --prompts.")
+    bool,
+    typer.Option(
+        "--from-ledger",
+        help="Take answers and feedback from the ledger, and prompts where it captures them or --prompts.",
+    ),
 ]
 Prompts = Annotated[
     Path | None,
-    typer.Option(help="JSON lines: request_id, prompt (or messages), rating from 0 to 1. The ledger keeps no prompts."),
+    typer.Option(help="JSON lines: request_id, prompt (or messages), rating from 0 to 1, where the ledger has none."),
 ]
 
 
@@ -189,7 +193,7 @@ def _rows(
     config: "Config", targets: tuple[str, str], given: Given
 ) -> "tuple[list[Outcome], Literal['file', 'ledger', 'shadow']]":
     from classifiers.outcomes import read_outcomes  # noqa: PLC0415
-    from router.quality.history import NO_PROMPTS, read_history  # noqa: PLC0415
+    from router.quality.history import read_history  # noqa: PLC0415
     from router.quality.shadowed import read_shadow  # noqa: PLC0415
 
     if [given.data is not None, given.from_ledger, given.from_shadow].count(True) > 1:
@@ -199,8 +203,6 @@ def _rows(
         _note(f"{len(history.rows)} rows; {history.unknown} without words, {history.silent} of other models")
         return list(history.rows), "shadow"
     if given.from_ledger:
-        if given.prompts is None:
-            raise ConfigError(NO_PROMPTS)
         history = read_history(config.state_dir, given.prompts, targets[0], config.ledger)
         _note(
             f"{len(history.rows)} rows; {history.unknown} not in the ledger, {history.silent} say nothing of {targets[0]}"

@@ -21,7 +21,8 @@ from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
 from router.ledger.record import SHADOW
-from router.ledger.store import Store, records
+from router.ledger.store import Store
+from router.ledger.tables import records
 from router.ledger.tally import Tally
 
 COLUMNS = (

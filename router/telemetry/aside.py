@@ -1,4 +1,4 @@
-"""Metrics of what happens beside the answers: the cache, and the requests that are answered once more in the shadow."""
+"""Metrics of what happens beside the answers: the cache, what is kept of them, and the requests that are answered once more in the shadow."""
 
 from collections.abc import Callable, Iterator
 
@@ -42,6 +42,15 @@ class Aside:
             ),
             [labels.SHADOW_RESULTS],
         )
+        self._captures = Family(
+            Counter(
+                "shunt_captures_total",
+                "Sampled requests by what became of their words: kept, withheld for personal data, or dropped.",
+                ["result"],
+                registry=registry,
+            ),
+            [labels.CAPTURE_RESULTS],
+        )
         self._agreement = Histogram(
             "shunt_shadow_agreement",
             "The lower score of the two answers that were compared, 1 where neither is worse.",
@@ -66,6 +75,10 @@ class Aside:
     def shadowed(self, result: str) -> None:
         """A sampled request's copy ended, or was not sent."""
         self._shadow(result).inc()
+
+    def captured(self, result: str) -> None:
+        """The words of a sampled request were kept, or were not."""
+        self._captures(result).inc()
 
     def observe(self, stats: CacheStats) -> None:
         """What the cache of this process holds."""

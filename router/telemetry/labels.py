@@ -21,6 +21,7 @@ TOKEN_TYPES = frozenset({"input", "output"})
 COST_KINDS = frozenset({"answer", "unfinished", "escalation", "shadow"})
 CACHE_RESULTS = frozenset({"hit", "miss"})
 SHADOW_RESULTS = frozenset({"compared", "unjudged", "failed", "guarded", "busy", "over_budget", "unpriced"})
+CAPTURE_RESULTS = frozenset({"kept", "withheld", "dropped"})
 ERROR_TYPES = frozenset({"", "error", "interrupted", "client_gone"})
 STATUSES = frozenset(
     map(str, (200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 499, 500, 501, 502, 503, 504))

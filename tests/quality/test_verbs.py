@@ -99,7 +99,7 @@ def test_a_dry_run_writes_nothing(folder: Path):
         (["--data", "bad.jsonl", "--objective", "max_large_pct=25"], "bad.jsonl, line 2: large must be"),
         (["--data", "few.jsonl", "--objective", "max_large_pct=25"], "10 of 10 rows reach rule 'learned'"),
         (["--data", "rows.jsonl", "--objective", "max_usd_per_1k=0"], None),
-        (["--from-ledger", "--objective", "max_large_pct=25"], "the ledger keeps no prompts"),
+        (["--from-ledger", "--objective", "max_large_pct=25"], "the ledger has no prompts"),
         (["--from-ledger", "--prompts", "bad.jsonl", "--objective", "max_large_pct=25"], "needs a text request_id"),
     ],
 )
