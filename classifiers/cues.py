@@ -6,13 +6,14 @@ learn slowly that "beweise", "докажи" and "証明" ask for the same thing:
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from classifiers.reading import Reading
 from classifiers.tokens import tokens
@@ -25,18 +26,18 @@ LEXICON_FILE = Path(__file__).parent / "data" / "cues.json"
 LEAD, TAIL = 60, 80
 """A cue leads when it starts in about so many characters of the head or the tail."""
 
-_PREFIX, _LONG_PREFIX = 4, 8
-"""Bytes of a word that stems are looked up by; the longer for letters outside of ASCII, which are two bytes or three."""
+SHORTEST = 3
+"""Bytes of a word that may go on: one of a letter or two would match everywhere."""
 
-_SHORTEST = 3
-ASCII_END = 128
+_GAP = b" "
+"""What the words of a text are joined by, for the search; no word has one in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Stem:
     """Words in a row, the last of which may go on unless `whole`; `marks` is the text itself where it has marks.
 
-    It is looked up by its longest word, which stands at `anchor`: many stems start with "in" or "the", as do many texts.
+    It stands where its longest word does, at `anchor`.
     """
 
     words: tuple[bytes, ...]
@@ -46,33 +47,9 @@ class _Stem:
     anchor: int
 
     @property
-    def exact(self) -> bool:
-        """Whether the word at the anchor must be the whole word of a text."""
-        return self.whole or self.anchor + 1 < len(self.words)
-
-    def stands(self, words: list[bytes], place: int) -> bool:
-        """Whether the stem, of several words, has its anchor at this word."""
-        start, last = place - self.anchor, place - self.anchor + len(self.words) - 1
-        if start < 0 or last >= len(words) or not words[last].startswith(self.words[-1]):
-            return False
-        return tuple(words[start:last]) == self.words[:-1] and (not self.whole or words[last] == self.words[-1])
-
-
-@dataclass(frozen=True, slots=True)
-class _Stems:
-    """The stems that may stand at a word.
-
-    Those of one word are plain tuples (text, whole, marks, cue), because most of the work is to look at them.
-    """
-
-    short: list[tuple[bytes, bool, str | None, int]]
-    long: list[_Stem]
-
-    def add(self, stem: _Stem) -> None:
-        if len(stem.words) > 1:
-            self.long.append(stem)
-        else:
-            self.short.append((stem.words[0], stem.whole, stem.marks, stem.cue))
+    def pattern(self) -> bytes:
+        """What is looked for in the joined words."""
+        return _GAP + _GAP.join(self.words) + (_GAP if self.whole else b"")
 
 
 def read_lexicon(content: str) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -85,43 +62,31 @@ def read_lexicon(content: str) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 class CueMatcher:
-    """Finds the cues of a reading: one look-up for each word, bounded by the size of the sample."""
+    """Finds the cues of a reading: all stems in one pass over its words (Aho and Corasick, CACM 18 (1975), 333-340)."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.names = tuple(lexicon)
         self.says = tuple(says for says, _ in lexicon.values())
-        self._stems: dict[bytes, _Stems] = {}
-        for cue, (_, texts) in enumerate(lexicon.values()):
-            for stem in map(_stem, texts, [cue] * len(texts)):
-                for key in _keys(stem):
-                    self._stems.setdefault(key, _Stems([], [])).add(stem)
+        self._stems = [_stem(text, cue) for cue, (_, texts) in enumerate(lexicon.values()) for text in texts]
+        self._automaton = BytesAhoCorasick(
+            [stem.pattern for stem in self._stems], implementation=Implementation.ContiguousNFA
+        )
 
     def find(self, reading: Reading) -> dict[int, bool]:
         """The number of every cue that occurs, and whether it leads: stands near the head or the tail."""
         words, folded = reading.tokens.all, reading.folded
-        places = self._places(words, ascii_only=folded.isascii())
+        text = _GAP + _GAP.join(words) + _GAP
         found: dict[int, bool] = {}
-        if not places:
+        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        if not hits:
             return found
         head, tail = _edges(words, len(folded))
-        for place, stems in places:
-            leads, word = place < head or place >= tail, words[place]
-            for start, whole, marks, cue in stems.short:
-                if word.startswith(start) and (not whole or word == start) and (marks is None or marks in folded):
-                    found[cue] = leads or found.get(cue, False)
-            for stem in stems.long:
-                if stem.stands(words, place) and (stem.marks is None or stem.marks in folded):
-                    found[stem.cue] = leads or found.get(stem.cue, False)
+        for number, start, _ in hits:
+            stem = self._stems[number]
+            if stem.marks is None or stem.marks in folded:
+                place = text.count(_GAP, 0, start) + stem.anchor
+                found[stem.cue] = found.get(stem.cue, False) or place < head or place >= tail
         return found
-
-    def _places(self, words: list[bytes], *, ascii_only: bool) -> list[tuple[int, _Stems]]:
-        """The words that some stems may stand at, and which."""
-        look_up = self._stems.get
-        found = [(place, stems) for place, word in enumerate(words) if (stems := look_up(word[:_PREFIX]))]
-        if ascii_only:
-            return found
-        long = ((place, word[:_LONG_PREFIX]) for place, word in enumerate(words) if len(word) > _PREFIX)
-        return found + [(place, stems) for place, start in long if (stems := look_up(start))]
 
 
 def _edges(words: list[bytes], size: int) -> tuple[int, int]:
@@ -138,24 +103,11 @@ def _stem(text: str, cue: int) -> _Stem:
     if not words:
         raise ValueError(f"{text!r}: a stem needs a letter")
     whole = text.endswith("$") or _is_mark(plain[-1])
+    if not whole and len(words) == 1 and len(words[0]) < SHORTEST:
+        raise ValueError(f"{text!r}: a stem so short must be a whole word")
     anchor = max(range(len(words)), key=lambda place: len(words[place]))
     return _Stem(tuple(words), whole, plain if any(map(_is_mark, plain)) else None, cue, anchor)
 
 
 def _is_mark(character: str) -> bool:
     return character.isascii() and not character.isalnum() and character != " "
-
-
-def _keys(stem: _Stem) -> Iterator[bytes]:
-    """The first bytes of every word that the stem's anchor may be."""
-    word = stem.words[stem.anchor]
-    longest = _PREFIX if word[0] < ASCII_END else _LONG_PREFIX
-    if stem.exact or len(word) >= longest:
-        yield word[:longest]
-    elif len(word) >= _PREFIX:
-        yield word[:_PREFIX]
-    elif len(word) < _SHORTEST:
-        raise ValueError(f"{word!r}: a stem so short must be a whole word")
-    else:
-        yield word
-        yield from (word + bytes((byte,)) for byte in range(256))

@@ -1,6 +1,6 @@
 """Marks of a text (punctuation and symbols) by what they are signs of, all counted in one pass."""
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from classifiers.tokens import DIGITS
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """How many marks of each kind a text has."""
 
     question: int
@@ -54,7 +53,7 @@ _ALL = sorted(set("".join(_SIGNS.values())))
 _NUMBER = np.zeros(0x10000, dtype=np.uint8)
 _NUMBER[[ord(mark) for mark in _ALL]] = np.arange(1, len(_ALL) + 1)
 _NUMBER[DIGITS] = _NUMBER[ord("0")]
-_GROUPS = np.array([[0, *(mark in _SIGNS[field.name] for mark in _ALL)] for field in fields(Marks)], dtype=np.int64)
+_GROUPS = np.array([[0, *(mark in _SIGNS[name] for mark in _ALL)] for name in Marks._fields], dtype=np.int64)
 
 
 def count(points: NDArray[np.intp]) -> Marks:

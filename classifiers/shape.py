@@ -91,19 +91,20 @@ def shape(reading: Reading) -> Shape:
     stem = text[: max(len(text) - sum(map(len, options)) - 3 * len(options), 0)] if options else text
     numbers = _NUMBER.findall(text) if reading.marks.digit else []
     words = reading.tokens.lettered
+    distinct = set(words)
     sentences = _sentence_ends(stem)
     values = (
         *_sizes(reading, stem, len(words), len(numbers)),
         *_amounts(numbers),
         float(marks.percent > 0 or "percent" in text),
-        math.log1p(sum(map(_MULTIPLES.__contains__, words))),
-        *_of_words(words, reading.tokens.lengths, max(sentences, 1)),
+        math.log1p(sum(map(words.count, _MULTIPLES & distinct))),
+        *_of_words(len(distinct), reading.tokens.lengths, max(sentences, 1)),
         math.log1p(marks.comma),
         math.log1p(marks.double_quote),
         math.log1p(marks.hyphen),
         math.log1p(marks.operator),
         float("?" in stem or "\u061f" in stem),
-        float(_negates(stem, plain_words(stem) if options else words)),
+        float(_negates(stem, set(plain_words(stem)) if options else distinct)),
         *_of_options(options),
     )
     return Shape(_form(text, len(options), len(numbers)), np.array(values))
@@ -146,7 +147,7 @@ def _sentence_ends(text: str) -> int:
     return found if text.isascii() else found + text.count("。 ") + text.count("؟ ")
 
 
-def _negates(text: str, words: list[bytes]) -> bool:
+def _negates(text: str, words: set[bytes]) -> bool:
     return not _NEGATIONS.isdisjoint(words) or any(map(text.__contains__, _CONTRACTED))
 
 
@@ -169,8 +170,8 @@ def _amounts(numbers: list[str]) -> tuple[float, ...]:
     return (math.log10(1 + largest), float(any("." in number for number in numbers)))
 
 
-def _of_words(words: list[bytes], lengths: list[int], sentences: int) -> tuple[float, ...]:
-    count = len(words)
+def _of_words(distinct: int, lengths: list[int], sentences: int) -> tuple[float, ...]:
+    count = len(lengths)
     if not count:
         return (math.log(sentences), 0.0, 0.0, 0.0, 0.0, 0.0)
     return (
@@ -179,7 +180,7 @@ def _of_words(words: list[bytes], lengths: list[int], sentences: int) -> tuple[f
         sum(lengths) / count,
         math.log1p(max(lengths)),
         sum(map(LONG_WORD.__lt__, lengths)) / count,
-        len(set(words)) / (count + 1),
+        distinct / (count + 1),
     )
 
 

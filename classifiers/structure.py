@@ -19,6 +19,7 @@ LENGTH_KNOTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13)
 QUOTED_SCALE = 6
 """ln of a long quotation's characters."""
 
+_DIGIT = ord("0")
 _OPTION = re.compile(r"^[ \t]*\(?[A-Ha-h1-9][.):][ \t]", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*\u2022][ \t]", re.MULTILINE)
 _INDENT = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
@@ -87,13 +88,15 @@ def says(matcher: CueMatcher) -> tuple[str, ...]:
 def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
     """The structural numbers of a reading, best of an `instruction`: what is quoted asks for nothing."""
     found = matcher.find(reading)
-    present = [0.0] * len(matcher.names)
-    leading = [0.0] * len(matcher.names)
-    for cue, leads in found.items():
-        present[cue] = 1.0
-        leading[cue] = 1.0 if leads else 0.0
     scripts = _scripts(reading)
-    return np.array([*present, *leading, *_length(reading, scripts), *_shape(reading, len(found)), *scripts])
+    others = (*_length(reading, scripts), *_shape(reading, len(found)), *scripts)
+    cues = len(matcher.names)
+    numbers = np.zeros(2 * cues + len(others))  # nearly all cues are absent, so to list them would be most of the work
+    for cue, leads in found.items():
+        numbers[cue] = 1.0
+        numbers[cues + cue] = leads
+    numbers[2 * cues :] = others
+    return numbers
 
 
 def _length(reading: Reading, scripts: list[float]) -> list[float]:
@@ -130,7 +133,7 @@ def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
         _squash(lines, 6),
         0.0 if lines else 1.0,
         reading.marks.digit / max(len(raw), 1),
-        _squash(sum(word[0] == ord("0") for word in words) if marks.digit else 0, 4),
+        _squash([word[0] for word in words].count(_DIGIT) if marks.digit else 0, 4),
         _squash(marks.formula, 4),
         1.0 if marks.backslash or marks.dollar > 1 else 0.0,
         _squash(marks.code, 12),
