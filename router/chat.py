@@ -11,10 +11,11 @@ Json: TypeAlias = Mapping[str, object]
 class Bill:
     """Where a target writes what an answer had cost when it was broken off, since nobody reads its events any more.
 
-    `usage` stays None where the target cannot tell.
+    `usage` stays None where the target cannot tell. `joules` is what the answer took, also a whole one, where that is measured.
     """
 
     usage: "Usage | None" = None
+    joules: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from router.dispatch.carry import carry_out
 from router.dispatch.merge import Merged
 from router.dispatch.trace import Escalation, Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
-from router.ledger.record import CacheResult, Outcome, UsageRecord
+from router.ledger.record import CacheResult, EnergyKind, Outcome, UsageRecord
 from router.policy.evidence import Evidence
 from router.policy.overriding import extra_tokens, overridden
 from router.runtime import Runtime, Verdict
@@ -114,7 +114,7 @@ class Accounted:
         decision, request, usage = self.verdict.decision, self._asked, self.usage
         prices, baseline, is_hit = self._runtime.prices, self.baseline, self._cache == "hit"
         caller, seconds = self.verdict.facts.caller, self.trace.seconds_at(self.target)
-        joules = prices.joules(self.target, seconds)
+        joules, energy_kind = self._energy()
         escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
         return UsageRecord(
             request_id=request.request_id,
@@ -154,7 +154,7 @@ class Accounted:
             audio_completion_tokens=usage.audio_completion_tokens,
             image_tokens=usage.image_tokens,
             energy_j=joules,
-            energy_kind=None if joules is None else "estimated",
+            energy_kind=energy_kind,
             cache=self._cache,
             cache_saved_usd=prices.cost(self.target, usage) if is_hit else None,
         )
@@ -170,6 +170,15 @@ class Accounted:
             return Usage(0, 0), 0.0
         usage = escalation.usage or Usage(self._prompt_estimate(escalation.source), escalation.pieces)
         return usage, self._runtime.prices.cost(escalation.source, usage, self.trace.seconds_at(escalation.source))
+
+    def _energy(self) -> tuple[float | None, EnergyKind | None]:
+        """Joules of all the work at local models, that of an answer that was given up too, and how they are known."""
+        if isinstance(self._asked, ChatRequest) and self._asked.bill.joules is not None:
+            return self._asked.bill.joules, "measured"
+        targets = {attempt.target for attempt in self.trace.attempts}
+        each = [self._runtime.prices.joules(name, self.trace.seconds_at(name)) for name in sorted(targets)]
+        known = [joules for joules in each if joules is not None]
+        return (sum(known), "estimated") if known else (None, None)
 
     def _reason(self) -> str:
         decision, escalation = self.verdict.decision, self._escalation

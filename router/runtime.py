@@ -11,6 +11,7 @@ from classifiers.conversation import user_text
 from router import policy
 from router.backends.base import Backend
 from router.backends.local import LocalBackend
+from router.backends.power import Power
 from router.backends.registry import build
 from router.cache.cache import Cache
 from router.captures import Captures
@@ -71,9 +72,11 @@ class Runtime:
         is_same = before is not None and before.manifest == self.manifest
         self.classifier: Classifier = before.classifier if before is not None and is_same else load_classifier(config)
         self.budget: Budget = before.budget if before else Budget(config.memory_budget_bytes)
+        self.power: Power | None = before.power if before else Power.of_machine()
         kept = before.unchanged(config) if before else {}
         self.targets: Mapping[str, Backend] = {
-            name: kept.get(name) or build(model, config, self.budget) for name, model in config.models.items()
+            name: kept.get(name) or build(model, config, self.budget, self.power)
+            for name, model in config.models.items()
         }
         self.fleet: Fleet = before.fleet.renewed(self.targets, kept) if before else Fleet.fresh(self.targets)
         self.likeness = Likeness(config, self.targets)

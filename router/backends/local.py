@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -12,6 +14,7 @@ from rich.filesize import decimal
 from router.backends.base import TargetState
 from router.backends.local_answer import Deltas, usage_of
 from router.backends.local_request import HEEDED, messages_of, submit_of, tools_of
+from router.backends.power import Power
 from router.backends.unheeded import unheeded
 from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
 from router.config import Config, ModelConfig
@@ -70,11 +73,17 @@ class LocalBackend:
     ) -> None:
         self._config = config
         self._cache_dir = settings.cache_dir
+        self._power: Power | None = None
         self._console = console or messages
         self._fetched: str | None = None
         self._budget = budget or Budget(settings.memory_budget_bytes)
         residence = Residence(config.load, config.idle_unload_s, self._budget)
         self._supervisor = Supervisor(config.name, self._prepare, rhythm=rhythm, residence=residence)
+
+    def counted_by(self, power: Power | None) -> Self:
+        """Itself, with its work counted by `power`; the processor's counters know nothing of what a GPU takes."""
+        self._power = power if self._config.engine.gpu_layers == 0 else None
+        return self
 
     @property
     def config(self) -> ModelConfig:
@@ -131,7 +140,8 @@ class LocalBackend:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """Answer `request`; see `Backend`. A model that is not in memory is loaded first."""
-        with self._supervisor.activity.use():
+        power = nullcontext() if self._power is None else self._power.counted(request.bill)
+        with self._supervisor.activity.use(), power:
             client = await self._supervisor.connect()
             stream = client.submit(submit_of(request, client.next_id()))
             deltas, batch = Deltas(), list[Answer]()

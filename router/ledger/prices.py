@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from router.chat import Usage
-from router.config import Config, ModelConfig, Price, Running
+from router.config import Config, ModelConfig, Price
 from router.ledger.pricemap import PriceMap
 from router.ledger.running import Share
 
@@ -41,7 +41,7 @@ class Prices:
         models = config.models.values()
         remote = [model for model in models if model.model is not None]
         found = PriceMap.read(remote) if remote else PriceMap("none", {})
-        running = {model.name: Share(model.running, model.parallel) for model in models if model.running != Running()}
+        running = {model.name: Share.of(model) for model in models if model.backend == "llama.cpp"}
         return cls({model.name: _price(model, found) for model in models}, found.version, running)
 
     @property
@@ -64,7 +64,7 @@ class Prices:
         return 0.0 if running is None else running.usd(seconds)
 
     def joules(self, target: str, seconds: float) -> float | None:
-        """An estimate of what `seconds` of work took; None where nobody stated what the machine draws."""
+        """An estimate of what `seconds` of work took; None for a remote target, of which nobody here can tell."""
         running = self._running.get(target)
         return None if running is None else running.joules(seconds)
 

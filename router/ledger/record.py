@@ -18,7 +18,7 @@ class UsageRecord:
     fields are of the answer that was given up for a better one: it was paid for too, `cost_usd` holds it, and so the savings
     are net of it. `key` is the name of the caller's key and `tags` are the key's; None and empty where anybody may call. `price_map`
     is the version of the map of prices. `cache_write_tokens`, `audio_tokens` and `image_tokens` are parts of the prompt, and
-    `reasoning_tokens` and `audio_completion_tokens` of the answer. `energy_j` is in joules, None where no honest figure exists.
+    `reasoning_tokens` and `audio_completion_tokens` of the answer. `energy_j` is in joules of all local work, None where no honest figure exists.
     `cache` says whether the cache was asked and had the answer: a `hit` costs nothing, and `cache_saved_usd` is what it would
     have cost at its own target. A record with the route `shadow` is no request of a client but what was spent beside one, whose
     id it has: its `baseline_usd` is 0, so that the sum of the savings is net of it.

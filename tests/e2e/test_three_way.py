@@ -172,6 +172,13 @@ async def test_clients_ledger_prometheus_and_servers_agree(servers: dict[str, La
 
     assert len(escalated) == sum(row["target"] == "better" for row in rows) == seen.answers["better"] > 0
 
+    kinds = {row["energy_kind"] for row in escalated}
+    assert kinds in ({"estimated"}, {"measured"})
+    assert {row["energy_kind"] for row in rows if not row["escalated_from"]} == {None}
+    joules = sum(row["energy_j"] for row in escalated)
+    assert joules == pytest.approx(metric(scrape, "shunt_energy_joules_total"))
+    assert joules > 0
+
     prices = {name: (1.7 + place, 7.3) for place, name in enumerate(SERVERS)}
     by_hand = sum(
         (row["prompt_tokens"] * prices[row["target"]][0] + row["completion_tokens"] * prices[row["target"]][1]) * 1e-6

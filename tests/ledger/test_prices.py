@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.chat import Usage
-from router.config import Config, ModelConfig, Price, Running
+from router.config import Config, EngineOptions, ModelConfig, Price, Running
 from router.errors import ConfigError
 from router.ledger.pricemap import PriceMap, find
 from router.ledger.prices import Prices, cost
@@ -118,7 +118,15 @@ def test_a_local_model_can_cost_by_the_hour_and_by_the_watt():
     found = prices(model)
     assert 4 * found.cost("small", THOUSAND, 3600.0) == pytest.approx(0.8 + 0.4 * 0.25)
     assert 4 * found.joules("small", 3600.0) == pytest.approx(0.4 * 3.6e6)
-    assert prices(LOCAL).joules("small", 3600.0) is None
+
+
+def test_joules_are_estimated_where_nobody_says_what_a_machine_draws():
+    """Cores at 12 W, for local models on the processor; they cost nothing, and of remote ones there is no figure."""
+    found = prices(replace(LOCAL, parallel=4, threads=6, running=Running(usd_per_hour=0.4)), REMOTE)
+    assert found.joules("small", 10.0) == pytest.approx(10 / 4 * 6 * 12.0)
+    assert found.running_usd("small", 3600.0) == pytest.approx(0.1)
+    assert found.joules("large", 10.0) is None
+    assert prices(replace(LOCAL, engine=EngineOptions(gpu_layers=-1))).joules("small", 10.0) is None
 
 
 USAGES = st.builds(Usage, *(st.integers(0, 10**7),) * 3)
