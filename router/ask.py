@@ -18,6 +18,7 @@ from router.explanation import Explanation, explain
 from router.ledger.record import UsageRecord
 from router.runtime import Runtime
 from router.telemetry import log
+from router.telemetry.levels import Levels
 
 out = Console()
 
@@ -28,7 +29,7 @@ def ask_once(prompt: str, *, config: Path | None, model: str) -> None:
     Raises:
         ConfigError, RouterError: as for the server.
     """
-    log.configure(level="WARNING")
+    log.configure(Levels("WARNING"))
     asyncio.run(_ask(Runtime(policy.load(config)), _request(prompt, model)))
 
 
@@ -38,7 +39,7 @@ def explain_once(prompt: str, *, config: Path | None, model: str, as_json: bool)
     Raises:
         ConfigError, RouterError: as for the server.
     """
-    log.configure(level="WARNING")
+    log.configure(Levels("WARNING"))
     runtime = Runtime(policy.load(config))
     request = _request(prompt, model)
     explanation = explain(runtime, request, asyncio.run(runtime.decide(request, {})))

@@ -35,6 +35,9 @@ ConfigPath = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="The policy file; default ./shunt.yaml, then the user's configuration folder."),
 ]
+LogLevels = Annotated[
+    str, typer.Option(envvar="SHUNT_LOG", help="Least level of the log, and of rooms: info,request=warning.")
+]
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="A policy, a model or an alias.")]
 
@@ -46,11 +49,12 @@ def serve(
     config: ConfigPath = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    log: LogLevels = "info",
 ) -> None:
     """Serve the OpenAI-compatible API."""
     from router.serve import run
 
-    run(config, host=host, port=port)
+    run(config, host=host, port=port, levels=log)
 
 
 @app.command(rich_help_panel="Run")
@@ -68,6 +72,7 @@ def engine(  # noqa: PLR0913, PLR0917 - an argument for each option
     adapter: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FILE", help="A LoRA adapter, asked for as local:NAME; repeatable.")
     ] = None,
+    log: LogLevels = "info",
 ) -> None:
     """Serve one GGUF model alone, without a policy file."""
     from dataclasses import replace
@@ -77,7 +82,7 @@ def engine(  # noqa: PLR0913, PLR0917 - an argument for each option
 
     adapters = adapters_of(adapter or ())
     entry = replace(model_of(model), context=context, parallel=parallel, threads=threads, adapters=adapters)
-    run_config(config_of(entry, host=host, port=port))
+    run_config(config_of(entry, host=host, port=port), log)
 
 
 @app.command(rich_help_panel="Run")

@@ -17,27 +17,28 @@ from router.keys.ring import Ring
 from router.runtime import Runtime
 from router.screen import show
 from router.telemetry import log
+from router.telemetry.levels import levels_of
 
 SETTLE_S = 2.0
 
 
-def run(path: Path | None, *, host: str | None, port: int | None) -> None:
-    """Serve until a signal stops it.
+def run(path: Path | None, *, host: str | None, port: int | None, levels: str = "") -> None:
+    """Serve until a signal stops it; `levels` say how much is logged.
 
     Raises:
-        ConfigError: the file is wrong, the port is taken, or the address would be open to strangers.
+        ConfigError: the file or a level is wrong, the port is taken, or the address would be open to strangers.
     """
-    run_config(_with_address(policy.load(path), host, port))
+    run_config(_with_address(policy.load(path), host, port), levels)
 
 
-def run_config(config: Config) -> None:
-    """Serve `config` until a signal stops it.
+def run_config(config: Config, levels: str = "") -> None:
+    """Serve `config` until a signal stops it; `levels` say how much is logged.
 
     Raises:
-        ConfigError: the port is taken, or the address would be open to strangers.
+        ConfigError: a level is wrong, the port is taken, or the address would be open to strangers.
     """
     config = _with_address(config, None, None)
-    log.configure()
+    log.configure(levels_of(levels))
     with _listen(config.server.host, config.server.port) as listener:
         config = _with_address(config, None, listener.getsockname()[1])
         app = build(config, on_start=_announce)

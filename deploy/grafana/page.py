@@ -43,6 +43,12 @@ tells for itself (a budget, a breaker, drift); the variable `instance` of the da
 (`shunt_budget_used_ratio`) and a tag of the operator's keys (`shunt_tag_cost_usd_total`, 64 tags at most, the others are
 `other`); a key with two tags counts for both, so tags do not add up to the whole. `shunt usage --by key` tells it by key.
 
+**The log** goes to standard error: one line for each request, at most 1,000 bytes, with who answered, by which rule and why, what it
+took and cost; readable text on a terminal, JSON elsewhere. It never holds a prompt, an answer, a key or a name that a client made
+up. `shunt serve --log warning,request=info` (or `SHUNT_LOG`) sets the least level, and that of rooms: `app`, `control`, `engine`,
+`gate`, `keys`, `ledger`, `limits`, `reload`, `request`, `runtime`, `shadow`. Libraries are heard from `warning` on, and of what they say
+only where it was said.
+
 What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
 with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.
 """

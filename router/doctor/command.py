@@ -35,8 +35,9 @@ def _findings(path: Path | None, *, offline: bool) -> Iterator[Finding]:
     from router.doctor import address, machine, targets  # noqa: PLC0415
     from router.errors import ConfigError  # noqa: PLC0415
     from router.telemetry import log  # noqa: PLC0415
+    from router.telemetry.levels import Levels  # noqa: PLC0415
 
-    log.configure(level="CRITICAL")
+    log.configure(Levels("CRITICAL"))
     yield Finding("ok", "version", f"Shunt {__version__}, Python {platform.python_version()}")
     try:
         config = policy.load(path)

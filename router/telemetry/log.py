@@ -6,16 +6,19 @@ from typing import TextIO
 
 from router.errors import RouterError
 from router.ledger.record import UsageRecord
+from router.telemetry.levels import ROOMS, Levels
 from router.telemetry.lines import OURS, JsonLine, TextLine
 from router.telemetry.outlet import Outlet
+
+USUAL = Levels()
 
 requests = logging.getLogger(f"{OURS}.request")
 
 
-def configure(*, level: str = "INFO", as_json: bool | None = None, stream: TextIO | None = None) -> Outlet:
-    """Send our lines from `level` on to `stream` (standard error): text on a terminal, JSON elsewhere.
+def configure(levels: Levels = USUAL, *, as_json: bool | None = None, stream: TextIO | None = None) -> Outlet:
+    """Send our lines from their room's level on to `stream` (standard error): text on a terminal, JSON elsewhere.
 
-    Libraries are heard from WARNING on, whatever `level` is: some of them write prompts at DEBUG.
+    Libraries are heard from WARNING on, whatever `levels` say: some of them write prompts at DEBUG.
     """
     stream = stream or sys.stderr
     close()
@@ -25,7 +28,9 @@ def configure(*, level: str = "INFO", as_json: bool | None = None, stream: TextI
     root = logging.getLogger()
     root.addHandler(outlet)
     root.setLevel(logging.WARNING)
-    logging.getLogger(OURS).setLevel(level)
+    logging.getLogger(OURS).setLevel(levels.usual)
+    for name in ROOMS:
+        logging.getLogger(f"{OURS}.{name}").setLevel(levels.rooms.get(name, logging.NOTSET))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return outlet
 

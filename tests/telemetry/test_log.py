@@ -5,15 +5,18 @@ import gc
 import io
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.errors import ModelNotFound, UnknownField
+from router.errors import ConfigError, ModelNotFound, UnknownField
 from router.telemetry import log
+from router.telemetry.levels import ROOMS, Levels, levels_of
 from router.telemetry.lines import MAX_BYTES, JsonLine, TextLine
 from router.telemetry.outlet import Outlet
 from tests.ledger.examples import RECORD, record
@@ -25,7 +28,8 @@ Read = Callable[[], list[str]]
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """The levels that `configure` sets are those of the whole process."""
-    levels = {name: logging.getLogger(name).level for name in ("", "shunt", "uvicorn")}
+    names = ("", "shunt", "uvicorn", *(f"shunt.{room}" for room in ROOMS))
+    levels = {name: logging.getLogger(name).level for name in names}
     yield
     log.close()
     for name, level in levels.items():
@@ -35,7 +39,7 @@ def restored() -> Iterator[None]:
 @pytest.fixture(params=[True, False], ids=["json", "text"])
 def lines(request: pytest.FixtureRequest) -> Read:
     stream = io.StringIO()
-    log.configure(level="DEBUG", as_json=request.param, stream=stream)
+    log.configure(Levels("DEBUG"), as_json=request.param, stream=stream)
 
     def read() -> list[str]:
         log.close()
@@ -205,3 +209,43 @@ def test_configuring_twice_speaks_once():
     log.answered(RECORD)
     log.close()
     assert len(stream.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "heard"),
+    [
+        ("", ["keys info", "request info"]),
+        ("info", ["keys info", "request info"]),
+        ("warning", []),
+        ("info,request=warning", ["keys info"]),
+        ("error, keys=debug", ["keys debug", "keys info"]),
+        ("Debug", ["keys debug", "keys info", "request debug", "request info"]),
+    ],
+)
+def test_each_room_has_its_level(written: str, heard: list[str]):
+    """The usual level holds for the rooms that are not named; the next call forgets what the one before said."""
+    log.configure(levels_of("critical,keys=debug,request=debug"), stream=io.StringIO())
+    stream = io.StringIO()
+    log.configure(levels_of(written), as_json=True, stream=stream)
+    for room in ("keys", "request"):
+        for level in ("debug", "info"):
+            getattr(logging.getLogger(f"shunt.{room}"), level)("a word")
+    log.close()
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert heard == [f"{line['room']} {line['level']}" for line in said]
+
+
+@pytest.mark.parametrize(
+    ("written", "named"), [("loud", "'loud'"), ("kitchen=info", "'kitchen'"), ("info,keys=", "''")]
+)
+def test_a_level_that_is_none_is_refused(written: str, named: str):
+    """A slip is told with the words that there are."""
+    with pytest.raises(ConfigError, match=named):
+        levels_of(written)
+
+
+def test_every_room_that_speaks_can_be_told_how_loud():
+    """The list of rooms is that of the loggers in the source."""
+    source = Path(log.__file__).parents[1]
+    text = "".join(path.read_text("utf-8") for path in source.rglob("*.py"))
+    assert {*ROOMS} == {*re.findall(r'getLogger\(f?"(?:shunt|\{OURS\})\.(\w+)"\)', text)}
