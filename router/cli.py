@@ -13,6 +13,7 @@ from router.doctor.command import doctor
 from router.engine.commands import app as models_app
 from router.errors import ConfigError, RouterError
 from router.keys.commands import app as keys_app
+from router.launch.command import launch
 from router.ledger.commands import ledger_app, usage
 from router.policy.commands import app as policy_app
 from router.quality.commands import calibrate, evaluate, train
@@ -145,6 +146,7 @@ app.add_typer(models_app, name="models", rich_help_panel="Configure")
 app.command(rich_help_panel="Understand")(usage)
 app.add_typer(ledger_app, name="ledger", rich_help_panel="Understand")
 app.command(rich_help_panel="Run")(doctor)
+app.command(rich_help_panel="Run")(launch)
 app.command(rich_help_panel="Understand")(replay)
 app.command(rich_help_panel="Understand")(tail)
 app.command(rich_help_panel="Understand")(top)

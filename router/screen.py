@@ -56,6 +56,7 @@ curl       curl {base}/v1/chat/completions -H 'content-type: application/json' \
              -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
 openai     OpenAI(base_url="{base}/v1", api_key="unused").chat.completions.create(model="auto", ...)
 anthropic  export ANTHROPIC_BASE_URL={base}   # Claude Code, the Anthropic SDKs: /v1/messages
+agents     shunt launch claude   # or codex, opencode, ...: started with what it needs
 why        shunt route "Prove that there are infinitely many primes."
 metrics    {base}/metrics
 """

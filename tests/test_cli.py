@@ -34,6 +34,7 @@ async def test_help_names_the_verbs(tmp_path: Path):
         "score",
         "usage",
         "doctor",
+        "launch",
         "tail",
         "top",
         "calibrate",
