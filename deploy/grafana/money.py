@@ -99,8 +99,9 @@ BOARD = Board(
                     unit="currencyUSD",
                 ),
                 panel(
-                    "Power", "What do models on this machine draw, as estimated from the watts of the policy file?",
-                    (f"sum by (model) (rate(shunt_energy_joules_total{{%I}}{_RATE}))", "{{model}}"), unit="watt",
+                    "Power", "What does the work of models on this machine draw, as measured or estimated?",
+                    (f"sum by (model, kind) (rate(shunt_energy_joules_total{{%I}}{_RATE}))", "{{model}} {{kind}}"),
+                    unit="watt",
                 ),
             ),
         ),

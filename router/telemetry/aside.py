@@ -103,6 +103,10 @@ class Shelves(Collector):
         """Answers in memory, their size, those that went for want of room, and times that a Redis failed."""
         stats = self.stats
         yield GaugeMetricFamily("shunt_cache_entries", "Answers that are kept in memory.", value=stats.entries)
-        yield GaugeMetricFamily("shunt_cache_bytes", "Memory that they take.", value=stats.bytes)
-        yield CounterMetricFamily("shunt_cache_evictions", "Answers that went to make room.", value=stats.evictions)
-        yield CounterMetricFamily("shunt_cache_failures", "Times the Redis did not answer.", value=stats.failures)
+        yield GaugeMetricFamily("shunt_cache_bytes", "Memory that the kept answers take.", value=stats.bytes)
+        yield CounterMetricFamily(
+            "shunt_cache_evictions", "Kept answers that went to make room.", value=stats.evictions
+        )
+        yield CounterMetricFamily(
+            "shunt_cache_failures", "Times the Redis of the cache did not answer.", value=stats.failures
+        )

@@ -15,11 +15,8 @@ class Books(Collector):
         self.tally = Tally()
 
     def describe(self) -> list[Metric]:
-        """Both families, empty."""
-        return [
-            CounterMetricFamily("shunt_usage_records", "", labels=["outcome"]),
-            GaugeMetricFamily("shunt_ledger_behind_seconds", ""),
-        ]
+        """Both families."""
+        return list(self.collect())
 
     def collect(self) -> Iterator[Metric]:
         """Records written to the journal, dropped, moved to the store, lines that could not be read; how far it is behind."""
@@ -27,5 +24,5 @@ class Books(Collector):
         for outcome in ("written", "dropped", "stored", "unreadable"):
             family.add_metric([outcome], getattr(self.tally, outcome))
         yield family
-        words = "Since when the store has not held every record of the journals; about a second while all is well."
+        words = "For how long the store has not held every record of the journals; about a second while all is well."
         yield GaugeMetricFamily("shunt_ledger_behind_seconds", words, value=self.tally.behind_s)

@@ -7,6 +7,8 @@ from prometheus_client.registry import Collector
 
 from classifiers.drift import Drift
 
+WORDS = "Population stability index of recent scores: above 0.1 something has changed, above 0.25 much has."
+
 
 class DriftGauge(Collector):
     """How far the scores of late are from the usual ones; no series while that cannot be told."""
@@ -21,11 +23,10 @@ class DriftGauge(Collector):
 
     def describe(self) -> list[Metric]:
         """The one family, empty."""
-        return [GaugeMetricFamily("shunt_classifier_drift", "")]
+        return [GaugeMetricFamily("shunt_classifier_drift", WORDS)]
 
     def collect(self) -> Iterator[Metric]:
         """The population stability index, once there are enough scores."""
         index = self._drift.index() if self._drift is not None else None
         if index is not None:
-            words = "Population stability index of recent scores: above 0.1 something has changed, above 0.25 much has."
-            yield GaugeMetricFamily("shunt_classifier_drift", words, value=index)
+            yield GaugeMetricFamily("shunt_classifier_drift", WORDS, value=index)

@@ -30,8 +30,8 @@ class Engines(Collector):
         self.stats: dict[str, EngineStats] = {}
 
     def describe(self) -> list[Metric]:
-        """Nothing in advance: what there is depends on the local models."""
-        return []
+        """Every family, empty while there are no local models."""
+        return list(self.collect())
 
     def collect(self) -> Iterator[Metric]:
         """One family for each figure, one series for each local model."""

@@ -9,6 +9,7 @@ from router.config import Config, ModelConfig
 from router.dispatch.doubt import Signal
 from router.dispatch.trace import AttemptOutcome, End
 from router.errors import BadRequest, RouterError
+from router.ledger.record import EnergyKind
 from router.policy.routes import ASKED, DIRECT
 
 Labels: TypeAlias = AbstractSet[str]
@@ -68,6 +69,7 @@ def words_of(literal: object) -> Labels:
 
 
 OUTCOMES = words_of(AttemptOutcome)
+ENERGY_KINDS = words_of(EnergyKind)
 ENDS = words_of(End)
 SIGNALS = words_of(Signal)
 FALLBACK_REASONS = OUTCOMES | {"not_ready", "shut"}

@@ -152,8 +152,8 @@ class Metrics:
         )
         self._energy = self._counter(
             "shunt_energy_joules_total",
-            "Joules that local models took: an estimate, from the watts of the policy file and the time at the model.",
-            {"model": targets},
+            "Joules of work at local models, an answer that was given up included, by how they are known.",
+            {"model": targets, "kind": labels.ENERGY_KINDS},
         )
 
     def _declare_gen_ai(self) -> None:
@@ -253,8 +253,10 @@ class Metrics:
         self._count_gen_ai(record)
 
     def _count_money(self, record: UsageRecord) -> None:
-        if record.energy_j is not None:
-            self._energy(record.target).inc(record.energy_j)
+        if record.energy_j is not None and record.energy_kind is not None:
+            is_local = self._providers.get(record.target) == "llama.cpp"
+            model = record.target if is_local else record.escalated_from or record.target
+            self._energy(model, record.energy_kind).inc(record.energy_j)
         if record.cost_usd is None:
             self._price_unknown(record.target).inc()
             return

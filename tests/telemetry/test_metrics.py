@@ -382,8 +382,14 @@ def test_tags_are_bounded(metrics: Metrics):
 
 
 def test_energy_is_summed_by_model(metrics: Metrics):
-    """The joules that the records estimate; a record without them adds nothing."""
-    metrics.finished(record("a", energy_j=3.0), DONE)
-    metrics.finished(record("b", energy_j=4.0, cost_usd=None), DONE)
-    metrics.finished(record("c"), DONE)
-    assert value(metrics, "shunt_energy_joules_total", model="small") == 7.0
+    """Measured and estimated joules apart; those of an answer that was given up are of the model that gave it."""
+    metrics.finished(record("a", energy_j=3.0, energy_kind="estimated"), DONE)
+    metrics.finished(record("b", energy_j=4.0, energy_kind="estimated", cost_usd=None), DONE)
+    metrics.finished(record("c", energy_j=5.0, energy_kind="measured"), DONE)
+    metrics.finished(record("d"), DONE)
+    given_up = {"target": "large", "escalated_from": "small", "escalation_usd": 0.0}
+    metrics.finished(record("e", energy_j=6.0, energy_kind="estimated", **given_up), DONE)
+    found = [
+        value(metrics, "shunt_energy_joules_total", model="small", kind=kind) for kind in ("estimated", "measured")
+    ]
+    assert [13.0, 5.0] == found

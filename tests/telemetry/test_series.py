@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import random
+import re
 import string
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -122,6 +123,57 @@ def guests(pick: random.Random, count: int) -> Iterator[Asked]:
 async def play(app: ASGIApp, requests: Iterator[Asked]) -> set[int]:
     """The statuses that they were answered with."""
     return {(await ask(app, *request))[0] for request in requests}
+
+
+PROMISED = [
+    "gen_ai_client_token_usage",
+    "gen_ai_client_operation_duration_seconds",
+    "gen_ai_server_time_to_first_token_seconds",
+    "shunt_decisions_total",
+    "shunt_decision_seconds",
+    "shunt_score",
+    "shunt_escalations_total",
+    "shunt_fallbacks_total",
+    "shunt_spills_total",
+    "shunt_cost_usd_total",
+    "shunt_baseline_cost_usd_total",
+    "shunt_rejected_total",
+    "shunt_inflight",
+    "shunt_queue_depth",
+    "shunt_breaker_open",
+    "shunt_engine_tokens_per_s",
+    "shunt_engine_kv_used",
+    "shunt_energy_joules_total",
+    "shunt_classifier_drift",
+]
+
+
+def documented() -> dict[str, tuple[str, set[str]]]:
+    """Type and labels of each series of `docs/series.md`."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "series.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| .+ \|$", page, re.MULTILINE)
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+
+def test_what_was_promised_is_documented():
+    """The series that the design names, under these names."""
+    assert [] == [name for name in PROMISED if name not in documented()]
+
+
+async def test_the_page_lists_what_a_scrape_tells(app: ASGIApp):
+    """Each family of the page is one of a running application with the same type and labels, and no other is."""
+    await play(app, guests(random.Random(1), 36))
+    await play(app, strangers(random.Random(1), 20))
+    _, body = await ask(app, "GET", "/metrics", b"", {})
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", body.decode(), re.MULTILINE))
+    pages = documented()
+    told = {name for name in types if not name.startswith("process_")}
+    assert told == pages.keys() - {"shunt_classifier_drift", "shunt_limits_shared", "shunt_limits_failures_total"}
+    assert {name: types[name] for name in told if pages[name][0] != "info"} == {
+        name: pages[name][0] for name in told if pages[name][0] != "info"
+    }
+    for name, labels in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?\{(.*)\} ", body.decode(), re.MULTILINE):
+        assert pages[name][1] == set(re.findall(r'(\w+)="', labels)) - {"le", "version"}, name
 
 
 async def test_twenty_thousand_random_paths_and_models_make_no_series(app: ASGIApp):
