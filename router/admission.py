@@ -7,6 +7,7 @@ from router import policy
 from router.chat import ChatRequest
 from router.config import Price
 from router.errors import QuotaExceeded, RouterError
+from router.ledger.prices import Prices
 from router.limits.meter import Meter
 from router.limits.ticket import ANSWER_TOKENS, Ticket
 from router.policy.decision import Bar, Facts
@@ -50,7 +51,7 @@ def worst_usd(runtime: Runtime, request: ChatRequest, verdict: Verdict) -> float
     decision = verdict.decision
     sent = overridden(request, decision.overrides)
     costs = {
-        name: _worst(runtime.prices.of(name), sent, _prompt_tokens(name, sent, verdict), verdict.facts)
+        name: _worst(runtime.prices, name, sent, verdict)
         + runtime.prices.running_usd(name, runtime.config.models[name].clocks.total_s)
         for name in decision.hops
     }
@@ -83,7 +84,15 @@ def _affordable(
     return again, worst_usd(runtime, request, again)
 
 
-def _worst(price: Price, request: ChatRequest, prompt_tokens: int, facts: Facts) -> float:
+def _worst(prices: Prices, target: str, request: ChatRequest, verdict: Verdict) -> float:
+    facts, prompt_tokens = verdict.facts, _prompt_tokens(target, request, verdict)
+    tier = request.params.get("service_tier")
+    # Who asks for a cheaper tier may be served in the usual one.
+    tiers = {None, tier if isinstance(tier, str) else None}
+    return max(_worst_at(prices.of(target, prompt_tokens, one), request, prompt_tokens, facts) for one in tiers)
+
+
+def _worst_at(price: Price, request: ChatRequest, prompt_tokens: int, facts: Facts) -> float:
     read = [price.input_usd, price.cached_usd, price.cache_write_usd]
     written = [price.output_usd, price.reasoning_usd]
     if "audio" in facts.modalities:

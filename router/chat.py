@@ -77,7 +77,7 @@ class Usage:
 
     Parts of the prompt: `cached_tokens` were not read again, `cache_write_tokens` were put into the target's cache,
     `audio_tokens` and `image_tokens` are what sounds and images came to. Parts of the answer: `reasoning_tokens` and
-    `audio_completion_tokens`.
+    `audio_completion_tokens`. `tier` is the tier of service that the target says it served in, None the usual one.
     """
 
     prompt_tokens: int
@@ -88,6 +88,7 @@ class Usage:
     audio_tokens: int = 0
     audio_completion_tokens: int = 0
     image_tokens: int = 0
+    tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import ClassVar
 
 from router.cache.kept import Kept, kept_of
@@ -15,14 +15,20 @@ from router.dispatch.carry import carry_out
 from router.dispatch.merge import Merged
 from router.dispatch.trace import Escalation, Trace
 from router.errors import ClientGone, InternalError, RouterError, StreamInterrupted
+from router.ledger.counterfactual import has_discount, instead
 from router.ledger.record import CacheResult, EnergyKind, Outcome, UsageRecord
+from router.policy.baseline import largest_allowed
 from router.policy.evidence import Evidence
 from router.policy.overriding import extra_tokens, overridden
+from router.policy.session import key_of
 from router.runtime import Runtime, Verdict
 from router.shadow.copy import Copy
 from router.telemetry import log
 
 MAX_DECISION_BYTES = 4096
+TURN_S = 3600.0
+"""How long it is remembered that a conversation has left the model that it is compared with: caches last no longer."""
+
 OUTCOMES: Mapping[type[RouterError], Outcome] = {ClientGone: "client_gone", StreamInterrupted: "interrupted"}
 
 
@@ -55,8 +61,9 @@ class Accounted:
 
     @property
     def baseline(self) -> str:
-        """The target whose price the answer is compared with: the largest one."""
-        return self._runtime.config.tiers[-1]
+        """The target whose price the answer is compared with: the largest tier that the request might have had."""
+        verdict = self.verdict
+        return largest_allowed(self._runtime.config, verdict.decision, verdict.facts, self.target)
 
     @property
     def target(self) -> str:
@@ -116,6 +123,7 @@ class Accounted:
         caller, seconds = self.verdict.facts.caller, self.trace.seconds_at(self.target)
         joules, energy_kind = self._energy()
         escalation, (given_up, given_up_usd) = self._escalation, self._given_up()
+        would = self._instead(baseline, usage)
         return UsageRecord(
             request_id=request.request_id,
             at=self._at,
@@ -136,7 +144,8 @@ class Accounted:
             usage_estimated=self._usage is None,
             cost_usd=0.0 if is_hit else _sum(prices.cost(self.target, usage, seconds), given_up_usd),
             baseline=baseline,
-            baseline_usd=prices.cost(baseline, usage, seconds if baseline == self.target else 0.0),
+            baseline_usd=prices.cost(baseline, would, seconds if baseline == self.target else 0.0),
+            baseline_cached_tokens=would.cached_tokens,
             latency_s=time.perf_counter() - self._started,
             ttft_s=self._ttft_s,
             attempts=self.trace.summary(),
@@ -170,6 +179,10 @@ class Accounted:
             return Usage(0, 0), 0.0
         usage = escalation.usage or Usage(self._prompt_estimate(escalation.source), escalation.pieces)
         return usage, self._runtime.prices.cost(escalation.source, usage, self.trace.seconds_at(escalation.source))
+
+    def _instead(self, baseline: str, usage: Usage) -> Usage:  # noqa: ARG002 - for whom it makes a difference
+        """What the request would have used at `baseline`, where it used `usage`."""
+        return usage
 
     def _energy(self) -> tuple[float | None, EnergyKind | None]:
         """Joules of all the work at local models, that of an answer that was given up too, and how they are known."""
@@ -283,6 +296,19 @@ class Exchange(Accounted):
         finally:
             self._usage = self._usage or self.request.bill.usage
         self._keep()
+
+    def _instead(self, baseline: str, usage: Usage) -> Usage:
+        """As `ledger.counterfactual` says. A conversation that has always been at `baseline` is what it would have been."""
+        request, turns = self.request, self._runtime.turns
+        if not has_discount(self._runtime.prices.of(baseline, usage.prompt_tokens)):
+            return usage
+        key = f"{request.caller}/{key_of(None, self.verdict.facts)}"
+        if self.target != baseline:
+            turns.put(key, self.target, TURN_S)
+            return instead(replace(usage, tier=None), request.messages)
+        was_elsewhere = turns.get(key) is not None
+        turns.drop(key)
+        return instead(usage, request.messages) if was_elsewhere else usage
 
     def _unheeded(self) -> frozenset[str]:
         asked, target = self._asked, self._runtime.targets[self.target]

@@ -87,6 +87,7 @@ class Runtime:
         self._desk = None if before else desk_of(config)
         self.carrying: Carrying = before.carrying if before else Carrying(config, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
+        self.turns: Sessions = before.turns if before else Sessions()
         self.cache: Cache = before.cache if before else Cache.of(config.cache)
         self.shadows: Shadows = before.shadows if before else Shadows(config.state_dir)
         self.captures: Captures = before.captures if before else Captures(self.ledger, self.metrics)
@@ -136,7 +137,7 @@ class Runtime:
     @property
     def means(self) -> Means:
         """What it takes to ask a model in the shadow."""
-        return Means(self.config, self.fleet, self.prices, self.ledger, self.metrics, self._artifact)
+        return Means(self.config, self.fleet, self.prices, self.ledger, self.metrics, self.quotas, self._artifact)
 
     def states(self) -> dict[str, str]:
         """Status of each target by name."""

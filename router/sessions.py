@@ -27,5 +27,9 @@ class Sessions:
         if len(self._known) > self._most:
             self._known.popitem(last=False)
 
+    def drop(self, key: str) -> None:
+        """Forget one."""
+        self._known.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._known)

@@ -41,7 +41,9 @@ class Several:
     def usage(self) -> Usage:
         """Tokens of all."""
         used = [exchange.usage for exchange in self._exchanges]
-        return Usage(**{kind.name: sum(getattr(one, kind.name) for one in used) for kind in fields(Usage)})
+        return Usage(
+            **{kind.name: sum(getattr(one, kind.name) for one in used) for kind in fields(Usage) if kind.name != "tier"}
+        )
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:

@@ -49,8 +49,15 @@ class _Answer(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
+    service_tier: Any = None
+
+    @property
+    def told(self) -> Usage | None:
+        """What it used, in the tier of service that it was served in."""
+        return _usage(self.usage, self.service_tier if isinstance(self.service_tier, str) else None)
 
 
+PRICED_TIERS = frozenset({"flex", "priority"})
 _decode = msgspec.json.Decoder(_Answer).decode
 _NO_PROMPT_DETAILS = _PromptDetails()
 _NO_COMPLETION_DETAILS = _CompletionDetails()
@@ -76,11 +83,11 @@ def whole_answer(body: bytes, config: ModelConfig) -> list[Event]:
         Chunk(choice.message or {}, choice.index, choice.finish_reason, choice.logprobs, choice.stop_sequence)
         for choice in choices
     ]
-    usage = _usage(answer.usage)
+    usage = answer.told
     return [*events, usage] if usage else events
 
 
-def _usage(raw: _Usage | None) -> Usage | None:
+def _usage(raw: _Usage | None, tier: str | None) -> Usage | None:
     if raw is None or raw.prompt_tokens is None or raw.completion_tokens is None:
         return None
     prompt = raw.prompt_tokens_details or _NO_PROMPT_DETAILS
@@ -94,6 +101,7 @@ def _usage(raw: _Usage | None) -> Usage | None:
         audio_tokens=prompt.audio_tokens or 0,
         audio_completion_tokens=completion.audio_tokens or 0,
         image_tokens=prompt.image_tokens or 0,
+        tier=tier if tier in PRICED_TIERS else None,
     )
 
 
@@ -173,7 +181,7 @@ class StreamedAnswer:
             self.failure = self.broken(error_in_stream({"error": answer.error}, self._config))
             return
         if answer.usage is not None:
-            self.usage = _usage(answer.usage) or self.usage
+            self.usage = answer.told or self.usage
         for choice in answer.choices or ():
             delta = spoken(choice.delta) if choice.delta else {}
             if delta or choice.finish_reason or choice.logprobs:

@@ -3,15 +3,18 @@
 import hashlib
 import importlib.metadata
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from router.config import ModelConfig, Price
 from router.errors import ConfigError
+from router.ledger.tariff import Variant
 
 FILE_NAME = "model_prices_and_context_window_backup.json"
 
@@ -31,6 +34,19 @@ PROVIDERS = {
     "api.perplexity.ai": "perplexity",
     "api.cerebras.ai": "cerebras",
 }
+
+
+PER_TOKEN = {
+    "input_cost_per_token": "input_usd",
+    "output_cost_per_token": "output_usd",
+    "cache_read_input_token_cost": "cached_usd",
+    "cache_creation_input_token_cost": "cache_write_usd",
+    "output_cost_per_reasoning_token": "reasoning_usd",
+    "input_cost_per_audio_token": "audio_input_usd",
+    "output_cost_per_audio_token": "audio_output_usd",
+    "input_cost_per_image_token": "image_usd",
+}
+_VARIANT = re.compile(r"([a-z_]+?)(?:_above_(\d+)k_tokens)?(?:_(flex|priority|batches))?")
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -67,6 +83,7 @@ class PriceMap:
 
     version: str
     entries: Mapping[str, Entry]
+    variants: Mapping[str, tuple[Variant, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, models: Iterable[ModelConfig], path: Path | None = None) -> "PriceMap":
@@ -81,8 +98,10 @@ class PriceMap:
             raw = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
         except (OSError, msgspec.DecodeError) as error:
             raise ConfigError(f"{path}: the price map cannot be read: {error}") from error
-        found = {model.name: _lookup(raw, model) for model in models}
-        return cls(_version(text), {name: entry for name, entry in found.items() if entry is not None})
+        looked_up = {model.name: _lookup(raw, model) for model in models}
+        found = {name: one for name, one in looked_up.items() if one is not None}
+        entries = {name: entry for name, (entry, _) in found.items()}
+        return cls(_version(text), entries, {name: tuple(_variants(listed)) for name, (_, listed) in found.items()})
 
 
 def find() -> Path:
@@ -101,7 +120,18 @@ def _version(text: bytes) -> str:
     return f"litellm {importlib.metadata.version('litellm')} sha256:{hashlib.sha256(text).hexdigest()[:12]}"
 
 
-def _lookup(raw: Mapping[str, msgspec.Raw], model: ModelConfig) -> Entry | None:
+def _variants(listed: msgspec.Raw) -> Iterator[Variant]:
+    """Prices of long prompts and of other tiers, as the names of an entry's fields tell them."""
+    found: dict[tuple[int, str | None], dict[str, float]] = {}
+    for name, usd in msgspec.json.decode(listed, type=dict[str, Any]).items():
+        match = _VARIANT.fullmatch(name)
+        kind = PER_TOKEN.get(match[1]) if match else None
+        if match and kind and (match[2] or match[3]) and isinstance(usd, int | float):
+            found.setdefault((int(match[2] or 0) * 1000, match[3]), {})[kind] = float(usd)
+    return (Variant(above, tier, Price(**kinds)) for (above, tier), kinds in found.items())
+
+
+def _lookup(raw: Mapping[str, msgspec.Raw], model: ModelConfig) -> tuple[Entry, msgspec.Raw] | None:
     for key, provider in _candidates(model):
         if key not in raw:
             continue
@@ -110,7 +140,7 @@ def _lookup(raw: Mapping[str, msgspec.Raw], model: ModelConfig) -> Entry | None:
         except msgspec.ValidationError:
             continue  # an entry of another shape has no price that could be read from it
         if entry.litellm_provider.startswith(provider):
-            return entry
+            return entry, raw[key]
     return None
 
 

@@ -6,29 +6,26 @@ counted as unknown and never as zero.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 
 from router.chat import Usage
 from router.config import Config, ModelConfig, Price
 from router.ledger.pricemap import PriceMap
 from router.ledger.running import Share
+from router.ledger.tariff import Tariff
 
 FREE = Price(input_usd=0.0, output_usd=0.0, cached_usd=0.0, audio_input_usd=0.0, audio_output_usd=0.0)
 UNKNOWN = Price()
-RELATED = {
-    "input_usd": ("cached_usd", "cache_write_usd", "audio_input_usd", "image_usd"),
-    "output_usd": ("reasoning_usd", "audio_output_usd"),
-}
 
 
 class Prices:
     """The price of each target, in USD per token; `version` names the map that the remote ones came from."""
 
     def __init__(
-        self, by_target: Mapping[str, Price], version: str = "none", running: Mapping[str, Share] | None = None
+        self, tariffs: Mapping[str, Tariff], version: str = "none", running: Mapping[str, Share] | None = None
     ) -> None:
         self.version = version
-        self._by_target = by_target
+        self._tariffs = tariffs
+        self._by_target = {name: tariff.price() for name, tariff in tariffs.items()}
         self._running = running or {}
 
     @classmethod
@@ -42,20 +39,21 @@ class Prices:
         remote = [model for model in models if model.model is not None]
         found = PriceMap.read(remote) if remote else PriceMap("none", {})
         running = {model.name: Share.of(model) for model in models if model.backend == "llama.cpp"}
-        return cls({model.name: _price(model, found) for model in models}, found.version, running)
+        return cls({model.name: _tariff(model, found) for model in models}, found.version, running)
 
     @property
     def by_target(self) -> Mapping[str, Price]:
-        """Every target's price."""
+        """Every target's price for a prompt that is not long."""
         return self._by_target
 
-    def of(self, target: str) -> Price:
-        """The price of one target; every kind is None for one that is not in the configuration."""
-        return self._by_target.get(target, UNKNOWN)
+    def of(self, target: str, prompt_tokens: int = 0, tier: str | None = None) -> Price:
+        """The price of one target for such a prompt; every kind is None for one that is not in the configuration."""
+        tariff = self._tariffs.get(target)
+        return UNKNOWN if tariff is None else tariff.price(prompt_tokens, tier)
 
     def cost(self, target: str, usage: Usage, seconds: float = 0.0) -> float | None:
         """USD for `usage` on `target`, which took so many seconds; None while a price that it needs is unknown."""
-        tokens = cost(self.of(target), usage)
+        tokens = cost(self.of(target, usage.prompt_tokens, usage.tier), usage)
         return None if tokens is None else tokens + self.running_usd(target, seconds)
 
     def running_usd(self, target: str, seconds: float) -> float:
@@ -114,16 +112,7 @@ def _or(usd: float | None, otherwise: float | None) -> float | None:
     return otherwise if usd is None else usd
 
 
-def _price(model: ModelConfig, found: PriceMap) -> Price:
-    """Kind by kind: what the file says, otherwise what the map says."""
+def _tariff(model: ModelConfig, found: PriceMap) -> Tariff:
     entry = found.entries.get(model.name)
     listed = FREE if model.backend == "llama.cpp" else entry.price() if entry is not None else UNKNOWN
-    said = model.price
-    if said is None:
-        return listed
-    merged = {field.name: _or(getattr(said, field.name), getattr(listed, field.name)) for field in fields(Price)}
-    # A discount or surcharge of the map belongs to the map's own price: beside another one it would be an invention.
-    for base, kinds in RELATED.items():
-        if getattr(said, base) is not None:
-            merged |= {kind: getattr(said, kind) for kind in kinds}
-    return Price(**merged)
+    return Tariff.of(listed, found.variants.get(model.name, ()), model.price)

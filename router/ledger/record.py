@@ -14,7 +14,7 @@ class UsageRecord:
     """What one accepted request used, cost and saved. Money in USD, durations in seconds, `at` in Unix seconds.
 
     `cost_usd` and `baseline_usd` are None where a price is unknown. `baseline_usd` is what the same tokens would have
-    cost on `baseline`, the largest target. `attempts` lists `target:outcome` in order. The `escalation*`
+    cost on `baseline`, the largest tier that the request might have had, of the prompt `baseline_cached_tokens` from its cache. `attempts` lists `target:outcome` in order. The `escalation*`
     fields are of the answer that was given up for a better one: it was paid for too, `cost_usd` holds it, and so the savings
     are net of it. `key` is the name of the caller's key and `tags` are the key's; None and empty where anybody may call. `price_map`
     is the version of the map of prices. `cache_write_tokens`, `audio_tokens` and `image_tokens` are parts of the prompt, and
@@ -65,6 +65,7 @@ class UsageRecord:
     energy_kind: EnergyKind | None = None
     cache: CacheResult | None = None
     cache_saved_usd: float | None = None
+    baseline_cached_tokens: int = 0
 
     @property
     def all_tokens(self) -> int:

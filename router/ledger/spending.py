@@ -9,7 +9,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from router.config import IN_FILE, LedgerSettings
 from router.errors import ConfigError
 from router.ledger.drain import drain
-from router.ledger.record import SHADOW
 from router.ledger.store import Store
 from router.ledger.tables import records
 from router.ledger.tally import Tally
@@ -26,7 +25,7 @@ class Span:
 
 
 def spent_in(state_dir: Path, span: Span, settings: LedgerSettings = IN_FILE) -> list[Spent]:
-    """What each key with its tags has spent; what waits in the journals is stored first.
+    """What each key with its tags has spent, and nobody's in the shadow; what waits in the journals is stored first.
 
     Raises:
         ConfigError: the ledger cannot be read or written now.
@@ -39,7 +38,7 @@ def spent_in(state_dir: Path, span: Span, settings: LedgerSettings = IN_FILE) ->
             func.sum(case((table.at >= span.day_start, table.cost_usd), else_=0.0)),
             func.sum(table.cost_usd),
         )
-        .where(table.at >= span.month_start, table.at < span.end, table.route != SHADOW)
+        .where(table.at >= span.month_start, table.at < span.end)
         .group_by(table.key, table.tags)
     )
     try:

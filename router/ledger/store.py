@@ -75,6 +75,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     adds(*KEY_COLUMNS, *KIND_COLUMNS, *ENERGY_COLUMNS),
     adds(*CACHE_COLUMNS),
     _create,  # feedback and captures
+    adds("baseline_cached_tokens"),
 )
 
 

@@ -52,6 +52,7 @@ records = Table(
     Column("energy_kind", String),
     Column("cache", String),
     Column("cache_saved_usd", Float),
+    Column("baseline_cached_tokens", Integer, nullable=False, server_default="0"),
     UniqueConstraint("journal", "position"),
     Index("records_by_time", "at"),
 )

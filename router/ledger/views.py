@@ -13,6 +13,7 @@ from rich.table import Table
 
 from router.ledger.line import Line
 from router.ledger.reports import Report
+from router.ledger.sparkline import days_of
 
 PLAIN_WIDTH = 240  # a pipe has no width of its own, and a line of a table must not be broken there
 SUMS = tuple(field.name for field in fields(Line) if field.name != "group")
@@ -52,6 +53,8 @@ def show(report: Report, console: Console) -> None:
     if report.by and len(report.lines) > 1:
         table.add_row("total", *("" for _ in report.by[1:]), *_cells(report.total), style="bold")
     console.print(table)
+    for words in days_of(report):
+        console.print(words, highlight=False, soft_wrap=True)
     console.print(_notes(report, period), style="dim", highlight=False)
 
 

@@ -59,7 +59,7 @@ def _check_spill(policy: Policy, problems: Problems) -> None:
 
 def _check_shadow(policy: Policy, problems: Problems) -> None:
     reached = reach(policy)
-    if policy.shadow is not None and reached == policy.shadow.targets:
+    if policy.shadow is not None and len(reached) == 1 and reached == policy.shadow.targets:
         message = f"policy {shown(policy.name)} has no other model than {shown(reached[0])} to compare it with"
         problems.note(("policies", policy.name, "shadow", "target"), message)
 

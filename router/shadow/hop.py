@@ -13,6 +13,7 @@ from router.errors import RouterError, StreamInterrupted, UpstreamTimeout
 from router.ledger.ledger import Ledger
 from router.ledger.prices import Prices
 from router.ledger.record import SHADOW, Outcome, UsageRecord
+from router.limits.quotas import Quotas
 from router.telemetry.metrics import Metrics
 
 
@@ -25,6 +26,7 @@ class Means:
     prices: Prices
     ledger: Ledger
     metrics: Metrics
+    quotas: Quotas
     artifact: str
 
 

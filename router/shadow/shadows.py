@@ -15,7 +15,7 @@ from pathlib import Path
 from router.backends.local import LocalBackend
 from router.chat import EmbeddingRequest
 from router.config import Policy, Shadow
-from router.errors import RouterError
+from router.errors import QuotaExceeded, RouterError
 from router.policy.decision import Facts
 from router.shadow.comparison import cosine, exact, first_of, words_of
 from router.shadow.copy import MAX_PROMPT_CHARS, Copy
@@ -98,10 +98,15 @@ class Shadows:
     async def _run(self, copy: Copy, hop: Hop, means: Means, aside_usd: float) -> None:
         judged: list[Hop] = []
         result, scores = "failed", None
+        # It is nobody's request: of the budgets those of everybody count.
+        ticket = means.quotas.ticket()
         try:
+            await ticket.reserve(aside_usd, 0)
             await hop.ask(means)
             scores = await self._scores(copy, hop, means, judged)
             result = "compared" if scores is not None else "unjudged"
+        except QuotaExceeded:
+            result = "over_budget"
         except RouterError:
             pass  # counted as failed, and the ledger has its record
         finally:
@@ -110,6 +115,8 @@ class Shadows:
                 means.metrics.aside.agreed(min(scores))
             costs = [one.cost_usd for one in (hop, *judged)]
             spent_usd = sum(cost for cost in costs if cost is not None)
+            ticket.settle(spent_usd, 0)
+            ticket.close()
             self._purse.settle(copy.record.policy, aside_usd, spent_usd)
             self._write(copy, hop, scores, (spent_usd, means.artifact))
 
