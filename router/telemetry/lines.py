@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from types import TracebackType
 
 from router.errors import RouterError
@@ -25,6 +25,8 @@ LENGTHS = (600, 128, 32, 8)
 # Escapes everything that is not ASCII: no character can end the line or move a terminal's cursor.
 _encode = json.JSONEncoder(ensure_ascii=True).encode
 _NAMES = tuple(field.name for field in fields(UsageRecord) if field.name != "at")
+# What most requests have nothing of (an escalation, tags, sound, ...) is told where there is something.
+_RARE = {field.name: field.default for field in fields(UsageRecord) if field.default is not MISSING}
 
 Fields = Mapping[str, object]
 
@@ -107,7 +109,8 @@ def printable(text: str) -> str:
 
 
 def _answered(usage: UsageRecord) -> Fields:
-    told: dict[str, object] = {name: getattr(usage, name) for name in _NAMES}
+    found = ((name, getattr(usage, name)) for name in _NAMES)
+    told: dict[str, object] = {name: value for name, value in found if name not in _RARE or value != _RARE[name]}
     told["attempts"] = " ".join(usage.attempts)
     return told
 
