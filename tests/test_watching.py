@@ -1,14 +1,17 @@
 """`shunt top` and `shunt tail`: what they show is what happened."""
 
 import asyncio
+import io
 import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
+from rich.console import Console
 
 from router.errors import ConfigError
 from router.ledger.journal import Journal
+from router.watching import screen
 from router.watching.commands import place
 from router.watching.follower import Follower
 from router.watching.frame import frame
@@ -159,6 +162,31 @@ async def test_top_without_a_router_says_so(tmp_path: Path):
     )  # fmt: skip
     _, err = await process.communicate()
     assert (process.returncode, b"no router answers at" in err, b"Traceback" in err) == (2, True, False)
+
+
+def test_top_waits_for_a_router_that_is_started_again():
+    """While nobody answers it says so, and then goes on; the budgets and a ledger that is late are told."""
+    extra = {
+        ("shunt_budget_used_ratio", (("budget", "house"),)): 0.25,
+        ("shunt_ledger_behind_seconds", ()): 42.0,
+    }
+    back = look(9.0, a=3)
+    looks = [look(0.0), ConfigError("no router answers there"), Scrape(9.0, {**back.samples, **extra})]
+
+    def next_look() -> Scrape:
+        if not looks:
+            raise KeyboardInterrupt
+        one = looks.pop(0)
+        if isinstance(one, ConfigError):
+            raise one
+        return one
+
+    printed = io.StringIO()
+    terminal = Console(file=printed, force_terminal=True, highlight=False, width=120, _environ={"TERM": "xterm"})
+    with pytest.raises(KeyboardInterrupt):
+        screen.watch(next_look, terminal, 0.0)
+    told = printed.getvalue()
+    assert told.index("no router answers there") < told.index("budget house 25%, ledger 42 s behind")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "nonsense"])

@@ -19,7 +19,7 @@ from the answers that a real Prometheus gave to the panels' own queries while a 
   The compose file is checked by its specification's schema and its mounts by a test; the images themselves were not built
   where this was written.
 - **In the terminal**: `shunt top` is a live table, `shunt tail` prints each request as it ends, and `shunt doctor` looks at
-  machine, policy, address, keys and models and says what to do.
+  machine, policy file (its warnings, tests and prices), address, keys, classifier, stores and models and says what to do.
 
 The points over a panel of durations are exemplars: each is one request, and tells its `request_id` (the answer's header
 `x-request-id`). `shunt ledger export --since 1h | grep <request_id>` and the log line with that id say who answered, why,

@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPException
 
 from router.config import Config
 from router.doctor.finding import Finding
+from router.errors import ConfigError
 from router.keys.ring import Ring
 from router.serve import is_loopback
 
@@ -45,7 +46,11 @@ def _taken(host: str, port: int, error: OSError) -> Finding:
 
 def _keys(config: Config) -> Finding:
     host = config.server.host
-    if not Ring.of(config).is_open:
+    try:
+        ring = Ring.of(config)
+    except ConfigError as error:
+        return Finding("bad", "keys", str(error), "Put a copy of the file back; without it no key that it held opens.")
+    if not ring.is_open:
         return Finding("ok", "keys", "every request needs one")
     if is_loopback(host):
         return Finding("ok", "keys", "none, and only this machine can reach the router")

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,17 +23,23 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Start and ask no model.")] = False,
 ) -> None:
     """Look at machine, policy file, address and models, and say what to do about each finding."""
-    console, is_bad = Console(), False
+    console, levels = Console(), Counter[str]()
     for finding in _findings(config, offline=offline):
         _show(finding, console)
-        is_bad |= finding.level == "bad"
-    raise typer.Exit(1 if is_bad else 0)
+        levels[finding.level] += 1
+    console.print(_verdict(levels["bad"], levels["note"]), highlight=False)
+    raise typer.Exit(1 if levels["bad"] else 0)
+
+
+def _verdict(bad: int, notes: int) -> str:
+    noted = f", and {notes} to note" if notes else ""
+    return f"\n{bad} to mend{noted}." if bad else f"\nNothing keeps it from serving{noted}: `shunt serve`."
 
 
 def _findings(path: Path | None, *, offline: bool) -> Iterator[Finding]:
     # Help must not wait for the engine and the ledger.
     from router import __version__, policy  # noqa: PLC0415
-    from router.doctor import address, machine, targets  # noqa: PLC0415
+    from router.doctor import address, machine, rules, stores, targets  # noqa: PLC0415
     from router.errors import ConfigError  # noqa: PLC0415
     from router.telemetry import log  # noqa: PLC0415
     from router.telemetry.levels import Levels  # noqa: PLC0415
@@ -42,14 +49,22 @@ def _findings(path: Path | None, *, offline: bool) -> Iterator[Finding]:
     try:
         config = policy.load(path)
     except ConfigError as error:
-        yield Finding("bad", "policy", str(error), "`shunt policy check` shows the lines.")
+        yield Finding("bad", "policy", str(error), "Each line above is one; `shunt init` writes a file that loads.")
         return
     yield Finding("ok", "policy", str(config.path or config.origin))
     yield from machine.findings(config.state_dir)
     yield from address.findings(config)
-    yield from targets.files(config)
-    if not offline:
-        yield from asyncio.run(targets.words(config))
+    yield from rules.findings(config)
+    files = list(targets.files(config))
+    yield from files
+    if offline:
+        return
+    yield from stores.findings(config)
+    broken = {finding.subject for finding in files if finding.level == "bad"}
+    try:
+        yield from asyncio.run(targets.words(config, broken))
+    except ConfigError as error:
+        yield Finding("bad", "start", str(error), "The findings above say what to do.")
 
 
 def _show(finding: Finding, console: Console) -> None:

@@ -27,7 +27,9 @@ def _processor() -> Finding:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     flags = _flags()
     known = [name for flag, name in VECTORS.items() if flag in flags]
-    words = f"{cores} cores, {platform.machine()}" + (f", {', '.join(known)}" if known else "")
+    words = ", ".join([f"{cores} cores", platform.machine(), *known])
+    if "avx" in flags and "avx512f" not in flags:
+        words += ", no AVX-512"
     if flags and "avx2" not in flags:
         return Finding("note", "processor", words, "Without AVX2 a local model is several times slower.")
     if cores == 1:

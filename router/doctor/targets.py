@@ -1,7 +1,7 @@
 """The models: is each file sound, does it fit, and does each one say a word?"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import aclosing
 
 from router.backends.base import Backend
@@ -27,7 +27,7 @@ def _file(model: ModelConfig, config: Config) -> Finding:
     if model.missing:
         return Finding("note", model.name, "missing", f"To have it, {model.missing}.")
     if model.backend != "llama.cpp":
-        return Finding("ok", model.name, " ".join(part for part in (model.model, model.base_url) if part))
+        return Finding("ok", model.name, " at ".join(part for part in (model.model, model.base_url) if part))
     try:
         entry = catalogue.entry_of(model, config.cache_dir)
     except (SourceError, GgufError, OSError) as error:
@@ -38,10 +38,15 @@ def _file(model: ModelConfig, config: Config) -> Finding:
     return Finding("ok", model.name, needed)
 
 
-async def words(config: Config) -> list[Finding]:
-    """One token from each model that is configured."""
+async def words(config: Config, broken: Collection[str] = ()) -> list[Finding]:
+    """One token from each model that is configured and chats; the `broken` ones are known to have none.
+
+    Raises:
+        ConfigError: what a start needs is not there.
+    """
     runtime = Runtime(config)
-    asked = [target for target in runtime.targets.values() if not target.config.missing]
+    found = [target for target in runtime.targets.values() if "chat" in target.config.can]
+    asked = [target for target in found if not target.config.missing and target.config.name not in broken]
     await asyncio.gather(*(target.start() for target in asked))
     try:
         return list(await asyncio.gather(*map(_word, asked)))
@@ -62,7 +67,7 @@ async def _word(target: Backend) -> Finding:
         )
     except RouterError as error:
         return Finding("bad", name, error.message, _cure(error, target.config))
-    return Finding("ok", name, f"said a token after {asyncio.get_running_loop().time() - started:.1f} s")
+    return Finding("ok", name, f"said a token after {1000 * (asyncio.get_running_loop().time() - started):.0f} ms")
 
 
 async def _ask(target: Backend) -> None:
@@ -77,6 +82,8 @@ async def _ask(target: Backend) -> None:
 
 
 def _cure(error: RouterError, model: ModelConfig) -> str:
+    if model.backend == "llama.cpp":
+        return "SHUNT_ENGINE_LOG=1 shunt serve shows what its engine says; another file, or less `context`."
     if isinstance(error, UpstreamAuth):
         return f"Its key is refused: check {model.api_key.env if model.api_key else 'api_key'}."
     if isinstance(error, UpstreamRefused | UpstreamTimeout):

@@ -49,6 +49,22 @@ class Desk:
         await self._client.aclose()
 
 
+async def ping(address: str, patience_s: float) -> None:
+    """Ask the Redis at `address` whether it is there.
+
+    Raises:
+        ValueError: that is no address.
+        ConnectionError: it does not answer.
+    """
+    client: Redis = Redis.from_url(address, socket_timeout=patience_s, socket_connect_timeout=patience_s)
+    try:
+        await client.ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        raise ConnectionError(type(error).__name__) from error
+    finally:
+        await client.aclose()
+
+
 def _reply(answered: Any) -> Reply:
     granted, unknown, accounts, levels = answered
     return Reply(

@@ -124,12 +124,16 @@ def _sentence(told: Fields) -> str:
         f"{told['policy']}/{told['rule']}: {told['reason']}",
         "" if told["score"] is None else f"score {told['score']:.2f}",
         f"{told['prompt_tokens']}+{told['completion_tokens']} tokens",
-        f"{told['latency_s']:.2f} s",
+        _span(told["latency_s"]),
         "cost unknown" if told["cost_usd"] is None else f"${told['cost_usd']:.6f}",
         f"{told['attempts']}" if " " in str(told["attempts"]) else "",
         f"{told['request_id']}",
     ]
     return "  ".join(part for part in parts if part)
+
+
+def _span(seconds: object) -> str:
+    return f"{1000 * seconds:.0f} ms" if isinstance(seconds, float) and seconds < 1 else f"{seconds:.2f} s"
 
 
 def _cut(value: object, longest: int) -> object:

@@ -26,7 +26,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The router: sums over the targets, what is under way, and the money since it started."""
+    """The router: sums over the targets, what is under way, the money since it started, and the used part of budgets."""
 
     requests_per_s: float
     refused_per_s: float
@@ -35,6 +35,8 @@ class Frame:
     cost_usd: float
     saved_usd: float
     rows: tuple[Row, ...]
+    budgets: tuple[tuple[str, float], ...] = ()
+    ledger_behind_s: float = 0.0
 
 
 def frame(before: Scrape, after: Scrape) -> Frame:
@@ -74,6 +76,8 @@ def frame(before: Scrape, after: Scrape) -> Frame:
         cost_usd=cost,
         saved_usd=after.sum("shunt_baseline_cost_usd_total") - cost,
         rows=rows,
+        budgets=tuple((labels["budget"], used) for labels, used in after.matching("shunt_budget_used_ratio")),
+        ledger_behind_s=after.sum("shunt_ledger_behind_seconds"),
     )
 
 
