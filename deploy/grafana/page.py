@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from deploy.grafana.panel import Board
+from router.telemetry.levels import ROOMS
 
 HEAD = """\
 # Dashboards
@@ -33,11 +34,11 @@ the first key of the policy file.
 
 **Several servers.** `shunt serve` is one process and has no `--workers`: what it waits for is in other processes (the engines)
 or on other machines, and it holds breakers, sessions and, without [`replicas`](policy/reference.md#replicas), budgets in memory.
-Where one is not enough, start several on ports of
-their own (the same policy file, and if they are on one machine the same state folder) behind a load balancer, and list each
-under `targets` in `prometheus.yml`. Each tells its own counts; scraping the load balancer would mix them up. The recorded series and
-panels add counters up over `instance`, take quantiles from the summed buckets, and the largest of gauges that every process
-tells for itself (a budget, a breaker, drift); the variable `instance` of the dashboards picks one.
+Where one is not enough, start several on ports of their own (the same policy file, and if they are on one machine the same state
+folder) behind a load balancer, and list each under `targets` in `prometheus.yml`. Each tells its own counts; scraping the load
+balancer would mix them up. The recorded series and panels add counters up over `instance`, take quantiles from the summed buckets,
+and the largest of gauges that every process tells for itself (a budget, a breaker, drift); the variable `instance` of the
+dashboards picks one. A test scrapes two processes with one Prometheus and compares its sums with what each tells and with the ledger.
 
 **Tags and budgets.** A series is never a key, a user or a session. It may be a budget of the policy file
 (`shunt_budget_used_ratio`) and a tag of the operator's keys (`shunt_tag_cost_usd_total`, 64 tags at most, the others are
@@ -45,9 +46,9 @@ tells for itself (a budget, a breaker, drift); the variable `instance` of the da
 
 **The log** goes to standard error: one line for each request, at most 1,000 bytes, with who answered, by which rule and why, what it
 took and cost; readable text on a terminal, JSON elsewhere. It never holds a prompt, an answer, a key or a name that a client made
-up. `shunt serve --log warning,request=info` (or `SHUNT_LOG`) sets the least level, and that of rooms: `app`, `control`, `engine`,
-`gate`, `keys`, `ledger`, `limits`, `reload`, `request`, `runtime`, `shadow`. Libraries are heard from `warning` on, and of what they say
-only where it was said.
+up. `shunt serve --log warning,request=info` (or `SHUNT_LOG`) sets the least level, and that of rooms:
+%ROOMS.
+Libraries are heard from `warning` on, and of what they say only where it was said.
 
 What a panel names a tier is where the policy file's `tiers` has the target: the first is small, the last large. A query
 with `$instance` follows the choice at the top; recorded series (`shunt:...`) are over all instances.
@@ -56,7 +57,8 @@ with `$instance` follows the choice at the top; recorded series (`shunt:...`) ar
 
 def page(boards: Iterable[Board]) -> str:
     """The page in Markdown."""
-    return "\n".join([HEAD, *(line for board in boards for line in _board(board))])
+    head = HEAD.replace("%ROOMS", ", ".join(f"`{room}`" for room in ROOMS))
+    return "\n".join([head, *(line for board in boards for line in _board(board))])
 
 
 def _board(board: Board) -> Iterator[str]:
