@@ -100,12 +100,15 @@ def facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "architecture", header.architecture
     yield "parameters", f"{header.parameters / 1e6:,.1f} M in {header.quantization}"
     yield "tokenizer", f"{header.tokenizer}, {header.vocabulary:,} tokens"
-    yield "chat template", "in the file" if header.has_template else "none: name one in the policy file"
-    yield "window", f"{how.context:,} of the {header.context:,} tokens it was trained with; {how.parallel} at a time"
+    if not header.is_embedding:
+        yield "chat template", "in the file" if header.has_template else "none: name one in the policy file"
+    at_a_time = "an embedding model" if header.is_embedding else f"{how.parallel} at a time"
+    yield "window", f"{how.context:,} of the {header.context:,} tokens it was trained with; {at_a_time}"
     if entry.model.adapters:
         yield "adapters", ", ".join(entry.model.adapters)
     yield "weights", decimal(needed.weights)
-    yield "attention", f"{decimal(needed.attention)}, and up to {decimal(needed.kept)} for earlier conversations"
+    kept = f", and up to {decimal(needed.kept)} for earlier conversations" if needed.kept else ""
+    yield "attention", f"{decimal(needed.attention)}{kept}"
     yield "buffers", decimal(needed.buffers + needed.process)
     yield "needed", f"{decimal(needed.total)} (estimate)"
     yield "available", "unknown" if entry.available is None else decimal(entry.available)

@@ -13,11 +13,10 @@ from router.engine import wire
 from router.engine.invalid import InvalidError
 from router.engine.native import Model
 from router.engine.pooling import EmbedError, PoolingContext, Shape, Vectors, normalised
-from router.engine.settings import Settings
+from router.engine.settings import Settings, embedding_batch
 
 MAX_INPUTS: Final = 2048
 BATCH_TEXTS: Final = 64
-BATCH_TOKENS: Final = 2048
 
 
 @dataclass(slots=True)
@@ -49,9 +48,8 @@ class EmbeddingSession:
 
     def __init__(self, how: Settings, model: Model, send: Callable[[list[wire.Event]], None]) -> None:
         window = min(how.context, model.trained_context)
-        batch = max(window, min(BATCH_TOKENS, window * BATCH_TEXTS))
         threads = how.threads or max(1, (os.cpu_count() or 2) - 1)
-        self._context = PoolingContext(model, Shape(window, BATCH_TEXTS, batch, threads))
+        self._context = PoolingContext(model, Shape(window, BATCH_TEXTS, embedding_batch(window), threads))
         self._model = model
         self._send = send
         self._queue_limit = how.parallel + how.queue

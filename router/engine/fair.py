@@ -29,6 +29,23 @@ class FairQueue:
             self._served.setdefault(caller, self._floor())
         self._lines[caller].append(sequence)
 
+    def crowding(self, caller: str, count: int, needed: int) -> list[Sequence]:
+        """The `needed` sequences that a full line gives up for `count` of `caller`: the newest of the longest lines.
+
+        None of them where that would leave another with less than the newcomer: an equal share is nobody's to take.
+        (Longest queue drop, McKenney 1990: the whole line is anyone's while nobody else wants it.)
+        """
+        lengths = {name: len(line) for name, line in self._lines.items()}
+        share = lengths.get(caller, 0) + count
+        chosen: list[Sequence] = []
+        while len(chosen) < needed:
+            crowd = max(lengths, key=lambda name: lengths[name], default=caller)
+            if lengths.get(crowd, 0) <= share:
+                return []
+            lengths[crowd] -= 1
+            chosen.append(self._lines[crowd][lengths[crowd]])
+        return chosen
+
     def give_back(self, sequence: Sequence) -> None:
         """A sequence that lost its place goes before everyone: its stream is already running."""
         self._returned.appendleft(sequence)

@@ -76,6 +76,16 @@ class Gguf:
         return bool(self.text("tokenizer.chat_template"))
 
     @property
+    def is_encoder(self) -> bool:
+        """True for a model that looks both ways, and so keeps no attention memory."""
+        return self.metadata.get(f"{self.architecture}.attention.causal") is False
+
+    @property
+    def is_embedding(self) -> bool:
+        """True for a model that was made to embed: it names a pooling, or looks both ways."""
+        return self.is_encoder or self.number(f"{self.architecture}.pooling_type") > 0
+
+    @property
     def parameters(self) -> int:
         """Number of weights."""
         return sum(_elements(tensor.shape) for tensor in self.tensors)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from router.engine.gguf import Gguf
 from router.engine.quantization import TENSOR_TYPES
-from router.engine.settings import Settings, default_cells
+from router.engine.settings import Settings, default_cells, embedding_batch
 
 PROCESS_BYTES = 80 << 20  # Python, numpy and llama.cpp without a model; measured
 TOKEN_BYTES = 350  # an entry of the vocabulary: texts, ranks and both ways of looking them up
@@ -35,12 +35,24 @@ class Need:
 
 def need(header: Gguf, how: Settings) -> Need:
     """An estimate for serving `header` with these settings; tends to be high rather than low."""
+    if header.is_embedding:
+        return _embedding_need(header, embedding_batch(how.context))
     cells = how.cells or default_cells(how.context, how.parallel)
     return Need(
         weights=header.weight_bytes + sum(Path(path).stat().st_size for path in how.adapters.values()),
         attention=attention_bytes(header, cells, how.kv_type),
         kept=how.vault_mib << 20,
-        buffers=_buffer_bytes(header, how.parallel),
+        buffers=_buffer_bytes(header, 2 * how.parallel, BATCH_TOKENS),
+    )
+
+
+def _embedding_need(header: Gguf, batch: int) -> Need:
+    """Texts leave nothing behind; llama.cpp keeps room for the logits of a batch's every token all the same."""
+    return Need(
+        weights=header.weight_bytes,
+        attention=0 if header.is_encoder else attention_bytes(header, batch),
+        kept=0,
+        buffers=_buffer_bytes(header, batch, batch),
     )
 
 
@@ -74,12 +86,12 @@ def _per_layer(header: Gguf, key: str, default: int | None) -> tuple[int, ...]:
     return (int(value),) * layers if isinstance(value, int) else ()
 
 
-def _buffer_bytes(header: Gguf, parallel: int) -> int:
-    """The vocabulary; logits of every row, in the graph and copied out, and one batch's activations, as 32-bit floats."""
+def _buffer_bytes(header: Gguf, rows: int, batch: int) -> int:
+    """The vocabulary; logits of `rows` rows, in the graph and copied out, and one batch's activations, as 32-bit floats."""
     family = header.architecture
     width = header.number(f"{family}.embedding_length")
     feed = max(_per_layer(header, f"{family}.feed_forward_length", 4 * width), default=4 * width)
-    floats = 2 * parallel * header.vocabulary + BATCH_TOKENS * (8 * width + 3 * feed)
+    floats = rows * header.vocabulary + batch * (8 * width + 3 * feed)
     return TOKEN_BYTES * header.vocabulary + 4 * floats
 
 

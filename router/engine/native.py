@@ -44,6 +44,14 @@ def last_error() -> str:
     return "; ".join(_last_errors) or "llama.cpp gave no reason"
 
 
+def rounded(weights: int) -> str:
+    """A number of weights as people say it: 260K, 1.2M, 135M, 7.2B."""
+    for unit, size in (("B", 10**9), ("M", 10**6), ("K", 10**3)):
+        if weights >= size:
+            return f"{weights / size:.{1 if weights < 10 * size else 0}f}{unit}"
+    return str(weights)
+
+
 @dataclass(frozen=True, slots=True)
 class Loading:
     """How a model file is brought into memory. `gpu_layers` below zero is all of them."""
@@ -94,10 +102,11 @@ class Model:
 
     @property
     def description(self) -> str:
-        """llama.cpp's short name of the model, such as `llama 1B Q4_0`."""
+        """llama.cpp's short name of the model, such as `llama 1B Q4_0`; sizes that it has no name for are counted."""
         buffer = ctypes.create_string_buffer(256)
         llama.llama_model_desc(self.handle, buffer, len(buffer))
-        return buffer.value.decode("utf-8", "replace")
+        weights = rounded(int(llama.llama_model_n_params(self.handle)))
+        return buffer.value.decode("utf-8", "replace").replace("?B", weights)
 
     @property
     def trained_context(self) -> int:

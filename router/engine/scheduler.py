@@ -25,11 +25,12 @@ MOVABLE_TOKENS: Final = 4096
 
 
 class QueueFullError(Exception):
-    """The bounded queue is full; `wait_s` is when to come back."""
+    """The bounded queue is full; `wait_s` is when to come back. `crowding` would have to leave to make room fairly."""
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, crowding: list[Sequence]) -> None:
         super().__init__("the queue is full")
         self.wait_s = wait_s
+        self.crowding = crowding
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ class Scheduler:
 
     def submit(self, sequences: list[Sequence]) -> None:
         """Take the choices of one request, all or none. Raises `QueueFullError`."""
-        places = self.limits.parallel - len(self.live) + self.limits.queue
-        if self.queued + len(sequences) > places and self.has_work:
-            raise QueueFullError(self.wait_s())
+        count, places = len(sequences), self.limits.parallel - len(self.live) + self.limits.queue
+        if self.queued + count > places and self.has_work:
+            crowding = self._queue.crowding(sequences[0].caller, count, self.queued + count - places)
+            raise QueueFullError(self.wait_s(), crowding)
         for sequence in sequences:
             self._queue.push(sequence)
 

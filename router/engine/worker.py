@@ -13,7 +13,7 @@ from router.engine.context import DecodeError
 from router.engine.prefix import Memory
 from router.engine.prepare import Job
 from router.engine.scheduler import Feed, Limits, QueueFullError, Scheduler
-from router.engine.sequence import Sequence
+from router.engine.sequence import Phase, Sequence
 from router.engine.wire import Event, Failed, Pong, Used
 
 Clock: TypeAlias = Callable[[], float]
@@ -208,15 +208,30 @@ class Worker:
         for index, guide in enumerate(job.guides):
             sequence = Sequence(job.prompt, job.limit, caller=job.caller, index=index, group=job.group)
             request.answers.append(Answer(job.id, sequence, job.terms, self._desk, guide))
-        try:
-            self.scheduler.submit([answer.sequence for answer in request.answers])
-        except QueueFullError as full:
-            self._events.append(
-                Failed(job.id, "overloaded", "the local model's queue is full", retry_after_s=full.wait_s)
-            )
+        if not self._enter(job.id, [answer.sequence for answer in request.answers]):
             return
         self._requests[job.id] = request
         self._answers.update({answer.sequence: answer for answer in request.answers})
+
+    def _enter(self, id: int, sequences: list[Sequence]) -> bool:  # noqa: A002 - the wire's own name
+        """Queue the choices of a request. Where another caller fills the queue, its newest requests make room."""
+        try:
+            self.scheduler.submit(sequences)
+        except QueueFullError as full:
+            crowding = {self._answers[sequence].id for sequence in full.crowding}
+            is_refused = not crowding or any(self._has_begun(one) for one in crowding)
+            for one in (id,) if is_refused else sorted(crowding):
+                self._refuse(one, full.wait_s)
+            return not is_refused and self._enter(id, sequences)
+        return True
+
+    def _has_begun(self, id: int) -> bool:  # noqa: A002 - the wire's own name
+        return any(answer.sequence.phase is not Phase.WAITING for answer in self._requests[id].answers)
+
+    def _refuse(self, id: int, wait_s: float) -> None:  # noqa: A002 - the wire's own name
+        if request := self._requests.get(id):
+            self._drop(request)
+        self._events.append(Failed(id, "overloaded", "the local model's queue is full", retry_after_s=wait_s))
 
     def _recover(self) -> None:
         """The attention memory is lost: read everything again, in a new context. The second time in a row, give up."""

@@ -133,7 +133,7 @@ class LocalEntry(CommonEntry):
     parallel: Annotated[int, Field(ge=1, le=256)] = 8
     """Conversations that share the context at one time."""
     queue: Annotated[int, Field(ge=0, le=100_000)] = 64
-    """Requests that may wait; more get 429 or the next target."""
+    """Requests that may wait, shared fairly between callers; more get 429 or the next target."""
     threads: Annotated[int | None, Field(ge=1, le=1024)] = None
     """Engine threads; by default all cores but one."""
     template: Template | None = None

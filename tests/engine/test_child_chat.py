@@ -25,6 +25,7 @@ def test_the_greeting_describes_the_model(child):
     assert (512, 4, 263, True, False, child.process.pid) == (
         hello.context, hello.parallel, hello.vocab, hello.has_template, hello.is_embedding, hello.pid,
     )  # fmt: skip
+    assert "?" not in hello.description
 
 
 def test_an_answer_is_pieces_a_reason_and_a_bill(child):

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from router.engine import memory
+from router.engine import memory, wire
 from router.engine.gguf import Gguf, read
 from router.engine.memory import attention_bytes, available_bytes, need
 from router.engine.process import launch
@@ -64,6 +64,21 @@ async def test_estimate_holds_against_a_real_child(tmp_path: Path) -> None:
     finally:
         await child.close()
     assert 0.5 * estimate.total < taken < 1.05 * estimate.total
+
+
+async def test_estimate_of_an_embedding_model_holds_while_it_works(shared: Path) -> None:
+    """An embedding model keeps nothing of earlier texts: with full batches it takes most of the estimate, and no more."""
+    model = shared / "models" / "all-MiniLM-L6-v2-q8_0.gguf"
+    how = Settings("", str(model), 512, 4, 16, threads=1)
+    estimate = need(read(model), how)
+    assert (0, 0) == (estimate.attention, estimate.kept)
+    child = await launch(how, load_s=LOAD_S)
+    try:
+        await child.client.ask(wire.Embed(child.client.next_id(), ["a word or two " * 100] * 8), wire.Embedded)
+        taken = psutil.Process(child.process.pid).memory_info().rss
+    finally:
+        await child.close()
+    assert 0.6 * estimate.total < taken < 1.05 * estimate.total
 
 
 def test_available_memory_is_the_machines() -> None:

@@ -166,6 +166,51 @@ def test_a_full_queue_is_an_overloaded_failure():
     assert [expected([1], 5), expected([2], 5)] == [bench.text(1), bench.text(2)]
 
 
+def test_a_caller_who_fills_the_queue_makes_room_for_another():
+    """The newest of the crowd's waiting requests is refused for a newcomer, who is answered; what runs goes on."""
+    bench = Bench(parallel=1, queue=3)
+    for id_ in (1, 2, 3, 4):
+        bench.job(id_, [id_], 5, caller="crowd")
+        bench.step()
+    bench.job(5, [50], 5, caller="newcomer")
+    bench.drain()
+    assert ["overloaded"] == [event.code for event in bench.sent if isinstance(event, Failed)]
+    assert "overloaded" == bench.of(4)[-1].code
+    assert [expected([n], 5) for n in (1, 2, 3, 50)] == [bench.text(id_) for id_ in (1, 2, 3, 5)]
+
+
+def test_an_equal_share_of_a_full_queue_is_nobodys_to_take():
+    """When the newcomer would have as many in line as the others, the newcomer is refused."""
+    bench = Bench(parallel=1, queue=2)
+    for id_, caller in ((1, "running"), (2, "one"), (3, "two"), (4, "three")):
+        bench.job(id_, [id_], 5, caller=caller)
+        bench.step()
+    bench.drain()
+    assert [4] == [event.id for event in bench.sent if isinstance(event, Failed)]
+
+
+def test_nobody_who_has_begun_to_answer_makes_room():
+    """A request with one choice that runs and others in line keeps its place, though it fills the queue."""
+    bench = Bench(parallel=1, queue=3)
+    bench.job(1, [1], 5, choices=4, caller="crowd")
+    bench.step()
+    bench.job(2, [2], 5, caller="newcomer")
+    bench.drain()
+    assert [2] == [event.id for event in bench.sent if isinstance(event, Failed)]
+    assert [expected([1], 5)] * 4 == [bench.text(1, index) for index in range(4)]
+
+
+def test_a_newcomer_with_several_choices_takes_no_place_in_vain():
+    """Nobody is refused for a request that would be refused all the same."""
+    bench = Bench(parallel=1, queue=3)
+    for id_ in (1, 2, 3, 4):
+        bench.job(id_, [id_], 5, caller="crowd")
+        bench.step()
+    bench.job(5, [50], 5, choices=2, caller="newcomer")
+    bench.drain()
+    assert [5] == [event.id for event in bench.sent if isinstance(event, Failed)]
+
+
 def test_a_lost_context_is_rebuilt_and_the_stream_goes_on():
     """One failed decode costs a new context and a second reading, not an answer."""
     bench = Bench()
