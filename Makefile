@@ -5,7 +5,7 @@ SERVE ?=
 # The vision projector of llama.cpp is not used here; leaving it out halves the build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=off
 
-.PHONY: help setup setup-dev serve test lint unit policy observe pictures lock clean
+.PHONY: help setup setup-dev serve test lint unit clients policy observe pictures lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -39,8 +39,24 @@ lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Clients that cannot be had here (no npm, no registry) are skipped by name.
 unit: setup-dev
+	@$(MAKE) --keep-going --quiet clients || echo "Not every client is installed; the tests of those are skipped."
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+clients: .clients/openai3/.done .clients/openai2/.done tests/clients/node/node_modules/.done  ## the clients that tests/clients runs, apart from our own environment
+
+.clients/%/.done: tests/clients/python/%.lock
+	@echo "Installing clients for the tests: $*"
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 --only-binary :all: --no-deps --require-hashes -r $<
+	@touch $@
+
+tests/clients/node/node_modules/.done: tests/clients/node/package-lock.json
+	@echo "Installing clients for the tests: node"
+	@npm ci --prefix tests/clients/node --ignore-scripts --fetch-retries 1 --no-audit --no-fund --loglevel error
+	@touch $@
 
 policy: setup-dev
 	$(BIN)/shunt policy test --config router/policy/default.yaml
@@ -63,6 +79,11 @@ lock:            ## resolve the dependencies anew (needs uv)
 	  pyproject.toml requirements-build.in -o requirements.lock
 	uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" \
 	  --group dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
+	for set in openai3 openai2; do \
+	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --custom-compile-command "make lock" \
+	    tests/clients/python/$$set.in -o tests/clients/python/$$set.lock; \
+	done
+	npm install --prefix tests/clients/node --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .clients tests/clients/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

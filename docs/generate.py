@@ -1,10 +1,12 @@
 """Writes the parts of the documentation that would otherwise drift: `python docs/generate.py`.
 
 `docs/files.md` is one line for each file, from its docstring; `docs/commands.md` is what `shunt --help` and its
-commands print. `tests/test_docs.py` fails when either is out of date.
+commands print; the tables of `docs/clients.md` come from the tests of clients. `tests/test_docs.py` fails when one of
+them is out of date.
 """
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,16 @@ def _help(words: tuple[str, ...]) -> str:
     return "\n".join(line.rstrip() for line in printed.stdout.strip("\n").splitlines())
 
 
-GENERATED = {"files.md": files, "commands.md": commands}
+def clients() -> str:
+    """The page of clients, its tables as the tests have them."""
+    # The tests are no installed package.
+    sys.path[:0] = [] if str(ROOT) in sys.path else [str(ROOT)]
+    from tests.clients.page import page  # noqa: PLC0415 - the same
+
+    return page((ROOT / "docs" / "clients.md").read_text(encoding="utf-8"))
+
+
+GENERATED = {"files.md": files, "commands.md": commands, "clients.md": clients}
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 
 from router.backends.base import TargetState
 from router.backends.local_answer import Deltas, usage_of
-from router.backends.local_request import HEEDED, messages_of, submit_of, tools_of
+from router.backends.local_request import HEEDED, messages_of, submit_of, tools_of, unread
 from router.backends.power import Power
 from router.backends.unheeded import unheeded
 from router.chat import ChatRequest, EmbeddingRequest, Event, Usage
@@ -173,7 +173,7 @@ class LocalBackend:
 
     def unheeded(self, request: ChatRequest) -> frozenset[str]:
         """What means nothing to a model that only writes text."""
-        return unheeded(request, HEEDED)
+        return unheeded(request, HEEDED) | unread(request)
 
     async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
         """The token ids of `text`, by default as a prompt has them. A model that is not in memory is loaded first.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from router.backends.unheeded import without_thinking
+from router.backends.unheeded import THINKING
 from router.chat import ChatRequest, Json
 from router.engine.wire import JsonObject, ResponseFormat, Sampling, Submit
 from router.errors import BadRequest
@@ -15,6 +15,10 @@ HEEDED = frozenset(
         "tool_choice", "tools", "top_k", "top_logprobs", "top_p", "user",
     }
 )  # fmt: skip
+# What a chat template may read. The rest of a message is another model's: its reasoning, its signatures.
+MESSAGE_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
+CALL_FIELDS = ("id", "type", "function")
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 LEAST_TOP_P = 1e-6  # OpenAI allows 0, which means the likeliest token
 
 
@@ -42,8 +46,26 @@ def submit_of(request: ChatRequest, id_: int) -> Submit:
 
 
 def messages_of(request: ChatRequest) -> list[JsonObject]:
-    """The messages as the wire takes them."""
-    return without_thinking(request.messages)
+    """The messages as the wire takes them: named fields only."""
+    return [_message(message) for message in request.messages]
+
+
+def _message(given: Json) -> JsonObject:
+    message = {name: given[name] for name in MESSAGE_FIELDS if name in given}
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        message["tool_calls"] = [{name: call[name] for name in CALL_FIELDS if name in call} for call in calls]
+    return message
+
+
+def unread(request: ChatRequest) -> frozenset[str]:
+    """What is left out of the messages, by name, where it says anything."""
+    return frozenset(
+        f"messages.{name}"
+        for message in request.messages
+        for name, value in message.items()
+        if name not in MESSAGE_FIELDS and name != THINKING and value not in _NOTHING
+    )
 
 
 def tools_of(request: ChatRequest) -> list[JsonObject]:

@@ -64,6 +64,22 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return tree
 
 
+# A second system message at the start, and one between the turns.
+_INLINE: Final = (
+    [
+        {"role": "system", "content": "Ab1"},
+        {"role": "system", "content": "Kq7"},
+        {"role": "user", "content": "Zx3"},
+    ],
+    [
+        {"role": "user", "content": "Zx3"},
+        {"role": "assistant", "content": "Bc2"},
+        {"role": "system", "content": "Kq7"},
+        {"role": "user", "content": "De4"},
+    ],
+)
+
+
 class ChatTemplate:
     """A compiled template of one model. Raises `TemplateError` for one that cannot work."""
 
@@ -79,6 +95,9 @@ class ChatTemplate:
         self._takes_system = self._shows(
             [{"role": "system", "content": "Kq7"}, {"role": "user", "content": "Zx3"}], "Kq7"
         )
+        self._takes_system_anywhere = self._takes_system and all(
+            self._shows(turns, turn["content"]) for turns in _INLINE for turn in turns
+        )
         if not self._shows([{"role": "user", "content": "Zx3"}], "Zx3"):
             raise TemplateError("the chat template does not show the user's message")
 
@@ -86,6 +105,8 @@ class ChatTemplate:
         """The prompt, up to where the assistant begins to speak. Raises `MessagesRefusedError`."""
         if not self._takes_system:
             messages = _without_system(messages)
+        elif not self._takes_system_anywhere:
+            messages = _system_first(messages)
         return self._run(messages, tools)
 
     def _shows(self, messages: Sequence[Message], text: str) -> bool:
@@ -166,6 +187,13 @@ def _with_object_arguments(call: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError:
             function["arguments"] = arguments
     return {**call, "function": function}
+
+
+def _system_first(messages: Sequence[Message]) -> list[Message]:
+    """For a template that takes one system message, at the start only: agents put further ones between the turns."""
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    return [{"role": "system", "content": "\n\n".join(system)}, *others] if system else others
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:

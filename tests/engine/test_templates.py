@@ -32,6 +32,33 @@ def test_a_template_that_drops_system_gets_it_with_the_user():
     assert "be kind\n\nhi" == ChatTemplate(only_user).render([{"role": "system", "content": "be kind"}, *HI])
 
 
+ONE_SYSTEM = (
+    "{% for m in messages %}{% if m['role'] == 'system' and not loop.first %}{{ raise_exception('system first') }}"
+    "{% endif %}{{ m['role'] + ':' + m['content'] + '\\n' }}{% endfor %}"
+)
+LAST_SYSTEM = (
+    "{% set ns = namespace(system='') %}{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{% set ns.system = m['content'] %}{% endif %}{% endfor %}{{ 'system:' + ns.system + '\\n' }}"
+    "{% for m in messages if m['role'] != 'system' %}{{ m['role'] + ':' + m['content'] + '\\n' }}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("source", [ONE_SYSTEM, LAST_SYSTEM])
+def test_system_turns_between_the_others_come_first_where_a_template_takes_one(source):
+    """Agents put system messages anywhere; a template that refuses or loses the second one gets a single one."""
+    turns = [
+        {"role": "system", "content": "be kind"}, *HI, {"role": "assistant", "content": "ho"},
+        {"role": "system", "content": "be brief"}, {"role": "user", "content": "so?"},
+    ]  # fmt: skip
+    assert ChatTemplate(source).render(turns) == "system:be kind\n\nbe brief\nuser:hi\nassistant:ho\nuser:so?\n"
+
+
+def test_system_turns_stay_in_their_places_where_a_template_takes_them():
+    """What came before them keeps its place, so that its part of the prompt is not read anew."""
+    turns = [*HI, {"role": "system", "content": "be brief"}, {"role": "user", "content": "so?"}]
+    assert ChatTemplate(ECHO).render(turns) == "user:hi\nsystem:be brief\nuser:so?\n"
+
+
 @pytest.mark.parametrize(
     "source",
     [

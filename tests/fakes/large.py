@@ -152,10 +152,11 @@ async def answer_whole(call: Call, tokens: Sequence[str]) -> None:
 
 
 class LargeServer:
-    """The server. `script` is consumed one behaviour a request; `received` keeps every request."""
+    """The server. `script` is consumed one behaviour a request, then comes `plain`; `received` keeps every request."""
 
-    def __init__(self, *, key: str | None = None) -> None:
+    def __init__(self, *, key: str | None = None, plain: Behaviour = answer) -> None:
         self.script: list[Behaviour] = []
+        self.plain = plain
         self.counts = Counts()
         self.received: list[Received] = []
         self.open_connections: set[Connection] = set()
@@ -222,7 +223,7 @@ class LargeServer:
 
     async def _serve_chat(self, connection: Connection, request: Received) -> None:
         self.received.append(request)
-        behave = self.script.pop(0) if self.script else answer
+        behave = self.script.pop(0) if self.script else self.plain
         if self._key is not None and request.headers.get("authorization") != f"Bearer {self._key}":
             behave = _wrong_key
         await self._count("requests")

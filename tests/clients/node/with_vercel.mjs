@@ -1,0 +1,45 @@
+// The Vercel AI SDK with @ai-sdk/openai-compatible: text, streams, tools in steps, objects.
+
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { Output, generateText, stepCountIs, streamText, tool } from 'ai';
+import { z } from 'zod';
+import { ASK, BASE, HELLO, KEY, LEAVING, STRUCTURED, TARGETS, each, raised, tell, weather } from './exercise.mjs';
+
+const shunt = createOpenAICompatible({ name: 'shunt', baseURL: BASE, apiKey: KEY, includeUsage: true, supportsStructuredOutputs: true });
+const Weather = z.object({ city: z.enum(['Oslo']), wet: z.boolean() });
+const tools = { weather: tool({ description: 'The weather.', inputSchema: z.object({ city: z.string() }), execute: weather }) };
+const quiet = { onError: () => {} };
+
+async function streamed(options) {
+  let failure;
+  const result = streamText({ ...options, onError: ({ error }) => (failure = error) });
+  let text = '';
+  for await (const piece of result.textStream) text += piece;
+  if (failure) throw failure;
+  return text;
+}
+
+await tell('ai', {
+  chat: () => each(TARGETS, async (name) => (await generateText({ model: shunt(name), prompt: HELLO, temperature: 0 })).text),
+  stream: () => each(TARGETS, (name) => streamed({ model: shunt(name), prompt: HELLO, temperature: 0 })),
+  tools: () => {
+    const asked = { model: shunt('large'), prompt: ASK, tools, stopWhen: stepCountIs(3) };
+    return each([false, true], async (isStream) => (isStream ? streamed(asked) : (await generateText(asked)).text));
+  },
+  structured: () =>
+    each(STRUCTURED, async (name) => {
+      const output = Output.object({ schema: Weather });
+      return (await generateText({ model: shunt(name), prompt: ASK, output, temperature: 0 })).output.city;
+    }),
+  errors: async () => [
+    await raised(() => generateText({ model: shunt('nobody'), prompt: HELLO })),
+    await raised(() => generateText({ model: shunt('busy'), prompt: HELLO, maxRetries: 0 })),
+    await raised(() => streamed({ model: shunt('broken'), prompt: HELLO })),
+  ],
+  cancel: async () => {
+    const leaving = new AbortController();
+    const result = streamText({ model: shunt('slow'), prompt: LEAVING, abortSignal: leaving.signal, ...quiet });
+    for await (const piece of result.textStream) if (piece) leaving.abort();
+    return true;
+  },
+});

@@ -1,0 +1,78 @@
+"""openai-agents: agents over chat completions (its default, the Responses API, is another program's)."""
+
+from importlib.metadata import version
+
+from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
+from exercise import ASK, BASE, HELLO, KEY, LEAVING, STRUCTURED, TARGETS, City, raised, tell, weather
+from openai import AsyncOpenAI
+from openai.types.responses import ResponseTextDeltaEvent
+from pydantic import BaseModel
+
+set_tracing_disabled(True)
+
+
+class Weather(BaseModel):
+    """What a structured answer holds."""
+
+    city: City
+    wet: bool
+
+
+def agent(name: str, **options: object) -> Agent:
+    """An agent with one model."""
+    model = OpenAIChatCompletionsModel(name, AsyncOpenAI(base_url=BASE, api_key=KEY))
+    return Agent(name="matrix", model=model, model_settings=ModelSettings(temperature=0), **options)
+
+
+async def chat() -> list[str]:
+    """Whole answers."""
+    return [(await Runner.run(agent(target), HELLO)).final_output for target in TARGETS]
+
+
+async def stream() -> list[str]:
+    """The pieces, put together."""
+    return [await _streamed(agent(target), HELLO) for target in TARGETS]
+
+
+async def _streamed(one: Agent, words: str) -> str:
+    run = Runner.run_streamed(one, words)
+    pieces = [
+        event.data.delta
+        async for event in run.stream_events()
+        if event.type == "raw_response_event" and isinstance(event.data, ResponseTextDeltaEvent)
+    ]
+    assert run.final_output == "".join(pieces)
+    return run.final_output
+
+
+async def tools() -> list[str]:
+    """The agent's own loop, whole and streamed."""
+    one = agent("large", tools=[function_tool(weather)])
+    return [(await Runner.run(one, ASK)).final_output, await _streamed(one, ASK)]
+
+
+async def structured() -> list[str]:
+    """A strict schema of each target."""
+    return [(await Runner.run(agent(target, output_type=Weather), ASK)).final_output.city for target in STRUCTURED]
+
+
+async def errors() -> list[str]:
+    """With the retries that the client makes of itself."""
+    return [
+        await raised(lambda: Runner.run(agent("nobody"), HELLO)),
+        await raised(lambda: Runner.run(agent("busy"), HELLO)),
+        await raised(lambda: _streamed(agent("broken"), HELLO)),
+    ]
+
+
+async def cancel() -> bool:
+    """Give the run up after its first piece of text."""
+    run = Runner.run_streamed(agent("slow"), LEAVING)
+    async for event in run.stream_events():
+        if event.type == "raw_response_event" and isinstance(event.data, ResponseTextDeltaEvent):
+            run.cancel()
+            return True
+    return False
+
+
+tell(version("openai-agents"), chat, stream, tools, structured, errors, cancel)
