@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.grafana.__main__ import BOARDS, documents
+from deploy.grafana.board import document
 from deploy.grafana.panel import WITH_EXEMPLARS, Board, Panel, Query
 from deploy.grafana.picture import Series, draw, legend_of
 from router.watching.scrape import Scrape, scrape
@@ -146,6 +147,27 @@ async def test_a_picture_is_drawn(board: Board, observed: Observed, tmp_path: Pa
     }
     draw(board, answers, path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+async def test_a_dashboard_is_whole(board: Board):
+    """Every panel has its question, its unit, its source and a place of its own; the board has its links and variables."""
+    content = json.loads(document(board))
+    assert {"datasource", "instance"} == {one["name"] for one in content["templating"]["list"]}
+    assert [["shunt"]] == [one["tags"] for one in content["links"]]
+    drawn = [panel for panel in content["panels"] if panel["type"] != "row"]
+    assert len(drawn) == len(list(board.panels()))
+    for panel in drawn:
+        assert (panel["description"] or "").endswith(("?", ".")), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
+        assert panel["targets"], panel["title"]
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in drawn]
+    assert len(set(places)) == len(places)
+    named = [target for panel in drawn for target in panel["targets"] if target.get("exemplar")]
+    assert len(named) == sum(
+        query.has_exemplars and panel.kind == "lines" for panel in board.panels() for query in panel.queries
+    )
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
