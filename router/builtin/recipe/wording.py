@@ -51,7 +51,7 @@ def recase(text: str, rng: random.Random) -> str:
     draw = rng.random()
     if draw < 0.17:
         return text.lower()
-    if draw < 0.20:
+    if draw < 0.23:
         return text.upper()
     if draw < 0.85:
         return text[:1].upper() + text[1:]
