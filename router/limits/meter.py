@@ -1,7 +1,7 @@
 """One limit as it stands: requests and tokens of the last minute, requests under way, money."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from router.errors import QuotaExceeded, RateLimited
 from router.limit import Limit
@@ -12,8 +12,7 @@ ONE_MORE_S = 1.0
 UNAFFORDABLE = 1 << 80
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """Now, on the wall (Unix seconds) and on a clock that never goes back (seconds)."""
 
     wall: float
@@ -38,6 +37,7 @@ class Meter:
         self.requests = _bucket(limit.requests_per_minute, parts, now)
         self.tokens = _bucket(limit.tokens_per_minute, parts, now)
         self.places = None if limit.concurrent is None else max(1, limit.concurrent // parts)
+        self.is_of_money = limit.is_of_money
         self._day = None if limit.usd_per_day is None else units(limit.usd_per_day)
         self._month = None if limit.usd_per_month is None else units(limit.usd_per_month)
 
@@ -91,10 +91,13 @@ class Meter:
         message = f"{_whose(limit)} has reached its limit of {limit.tokens_per_minute:g} tokens per minute."
         return RateLimited(message, retry_after_s=wait_s)
 
-    def reaches(self, usd: float, now: Moment) -> bool:
-        """Whether `usd` more can be held. What costs nothing always can, however much is spent already."""
-        need = need_of(usd)
-        return not need or all(need <= account.room(most, self.parts) for most, account in self.bounds(now))
+    def reaches(self, need: int, now: Moment) -> bool:
+        """Whether `need` more units can be held. What costs nothing always can, however much is spent already."""
+        if not need or not self.is_of_money:
+            return True
+        if self._day is not None and need > self.till.day(now.wall).room(self._day, self.parts):
+            return False
+        return self._month is None or need <= self.till.month(now.wall).room(self._month, self.parts)
 
     def used_pct(self, now: Moment) -> float:
         """How much of the money is spent or held, in percent of the tighter of day and month."""

@@ -76,7 +76,7 @@ class SharedTicket(Ticket):
             raise slow[granted.place][0].exhausted(tokens, granted.wait_s)
         else:
             self._is_granted, self._tokens = True, tokens
-            self._put_aside(usd)
+            self._put_aside(need_of(usd))
         self._commons.keep(self._money)
 
     def short_of(self, usd: float) -> list[Meter]:

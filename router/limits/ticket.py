@@ -1,15 +1,16 @@
 """One request's share of the limits: what it holds while it is under way, and what it turned out to use."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from router.caller import Caller
 from router.chat import ChatRequest
 from router.errors import QuotaExceeded
-from router.limits.meter import Meter, Moment
+from router.limits.bucket import Bucket
+from router.limits.meter import Meter, Moment, need_of
 from router.limits.standing import bound, spending
-from router.limits.till import Account, Till, units, units_up
+from router.limits.till import Account, Till, units
 
 ANSWER_TOKENS = 4096
 """The longest answer where a limit has to know it and neither the client nor the limit says it."""
@@ -20,7 +21,7 @@ MINUTE_S = 60.0
 class Ticket:
     """Made when a request comes and closed when it is over; closing releases whatever was not settled.
 
-    `tills` are everybody's, then the key's if there is one, then those of its tags.
+    `is_of_money` says that what it costs counts against a limit. `tills` are everybody's, then the key's if there is one, then those of its tags.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Ticket:
         self.caller = caller
         self.meters = tuple(meters)
         self.tills = tuple(tills)
+        self.is_of_money = True in [meter.is_of_money for meter in self.meters]
         self._clock = clock
         self._accounts: tuple[Account, ...] = ()
         self._held = 0
@@ -63,15 +65,10 @@ class Ticket:
         """True when any limit applies."""
         return bool(self.meters)
 
-    @property
-    def is_of_money(self) -> bool:
-        """True when what the request costs counts against a limit."""
-        return any(meter.limit.is_of_money for meter in self.meters)
-
     def used_pct(self) -> float | None:
         """How much of the tightest budget is used, in percent; None without one."""
         now = self._clock()
-        return max((meter.used_pct(now) for meter in self.meters if meter.limit.is_of_money), default=None)
+        return max((meter.used_pct(now) for meter in self.meters if meter.is_of_money), default=None)
 
     def fitted(self, request: ChatRequest) -> ChatRequest:
         """The request with an answer that is no longer than the limits allow, and no longer than they can reckon with."""
@@ -80,8 +77,8 @@ class Ticket:
 
     def short_of(self, usd: float) -> list[Meter]:
         """The limits whose money does not reach for `usd`, which is infinite where nobody knows."""
-        now = self._clock()
-        return [meter for meter in self.meters if not meter.reaches(usd, now)]
+        now, need = self._clock(), need_of(usd)
+        return [meter for meter in self.meters if not meter.reaches(need, now)]
 
     def exceeded(self, usd: float) -> QuotaExceeded:
         """The error for a request of `usd` that some limit's money does not reach for."""
@@ -94,13 +91,14 @@ class Ticket:
             RateLimited: too many tokens for this minute.
             QuotaExceeded: the money does not reach.
         """
-        now = self._clock()
-        if self.short_of(usd):
-            raise self.exceeded(usd)
+        now, need = self._clock(), need_of(usd)
+        for meter in self.meters:
+            if not meter.reaches(need, now):
+                raise meter.exceeded(usd, now)
         for meter in self.meters:
             meter.check_tokens(tokens, now)
         self._accounts = self._current(now)
-        self._put_aside(usd)
+        self._put_aside(need)
         self._take(tokens, now)
 
     async def reserve(self, usd: float, tokens: int) -> None:
@@ -135,8 +133,8 @@ class Ticket:
         for meter in self.meters:
             meter.live += 1
 
-    def _put_aside(self, usd: float) -> None:
-        self._held = units_up(usd) if self.is_of_money else 0
+    def _put_aside(self, need: int) -> None:
+        self._held = need if self.is_of_money else 0
         for account in self._accounts:
             account.held += self._held
 
@@ -155,7 +153,10 @@ class Ticket:
                 meter.tokens.take(tokens, now.steady)
 
     def _current(self, now: Moment) -> tuple[Account, ...]:
-        return tuple(account for till in self.tills for account in (till.day(now.wall), till.month(now.wall)))
+        found, wall = list[Account](), now.wall
+        for till in self.tills:
+            found += (till.day(wall), till.month(wall))
+        return tuple(found)
 
     def standing(self) -> dict[str, object]:
         """What the caller has spent, and the limits that apply."""
@@ -171,15 +172,23 @@ class Ticket:
 
     def headers(self) -> dict[str, str]:
         """`x-ratelimit-*` in OpenAI's words: of the limit that leaves least."""
-        now, found = self._clock(), dict[str, str]()
-        for kind in ("requests", "tokens"):
-            buckets = [bucket for meter in self.meters if (bucket := getattr(meter, kind)) is not None]
-            if buckets:
-                least = min(buckets, key=lambda bucket: bucket.level(now.steady))
-                found[f"x-ratelimit-limit-{kind}"] = f"{least.per_minute:.0f}"
-                found[f"x-ratelimit-remaining-{kind}"] = str(max(0, int(least.level(now.steady))))
-                found[f"x-ratelimit-reset-{kind}"] = _span(least.wait_s(least.most, now.steady))
+        found = dict[str, str]()
+        _tell(found, "requests", [meter.requests for meter in self.meters if meter.requests is not None])
+        _tell(found, "tokens", [meter.tokens for meter in self.meters if meter.tokens is not None])
         return found
+
+
+def _tell(found: dict[str, str], kind: str, buckets: Sequence[Bucket]) -> None:
+    """As the buckets were when the request was let in or went on, which is just now."""
+    if not buckets:
+        return
+    least = buckets[0]
+    for bucket in buckets:
+        if bucket.seen < least.seen:
+            least = bucket
+    found[f"x-ratelimit-limit-{kind}"] = least.size
+    found[f"x-ratelimit-remaining-{kind}"] = str(max(0, int(least.seen)))
+    found[f"x-ratelimit-reset-{kind}"] = _span((least.most - least.seen) * MINUTE_S / least.per_minute)
 
 
 def _longest(meter: Meter, asked: int | None) -> int | None:

@@ -46,7 +46,7 @@ class Account:
     def room(self, most: int, parts: int = 1) -> int:
         """What may still be used of `most`: all that is left, or one of so many parts of it."""
         if parts == 1:
-            return most - self.used
+            return most - self.spent - self.held - self.elsewhere
         if self.alone_at is None:
             return most // parts - self.spent - self.held
         return (most - self.alone_at - self.elsewhere) // parts - (self.spent + self.held - self.alone_at)
