@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -12,10 +13,12 @@ from router.ledger.drain import drain
 from router.ledger.drainer import Drainer
 from router.ledger.grouping import By
 from router.ledger.journal import JOURNAL_FOLDER, Journal
-from router.ledger.store import Store, records
+from router.ledger.store import Store
+from router.ledger.tables import captures, feedback, records
 from router.ledger.tally import Tally
 from tests.ledger.examples import NOON, record
 from tests.ledger.postgres import Postgres, postgres
+from tests.ledger.test_words import OPINION, WORDS
 
 __all__ = ["postgres"]
 
@@ -84,3 +87,19 @@ def test_a_database_that_is_away_costs_nothing_but_time(postgres: Postgres, tmp_
     assert (len(found), max(found.values()), tally.dropped) == (61, 1, 0)
     with Store.of(tmp_path, settings(postgres)) as store, store.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(records)) == 61
+
+
+def test_feedback_and_words_are_kept_there_too(postgres: Postgres, tmp_path: Path):
+    """They arrive once, and words go when they are too many or too old."""
+    journal = Journal(tmp_path / JOURNAL_FOLDER)
+    journal.open()
+    later = replace(WORDS, request_id="req_2", until=NOON + 1e6)
+    assert all(journal.append(entry) for entry in (OPINION, WORDS, later, replace(later, request_id="req_3")))
+    journal.close()
+    with Store.of(tmp_path, settings(postgres)) as store:
+        for _ in range(2):
+            drain(tmp_path, store, Tally())
+        store.forget_words(NOON + 61, max_bytes=len("what is it?this"))
+        with store.reading() as connection:
+            assert [*connection.scalars(select(feedback.c.score))] == [0.25]
+            assert [*connection.scalars(select(captures.c.request_id))] == ["req_3"]
