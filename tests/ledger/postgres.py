@@ -1,6 +1,7 @@
 """A PostgreSQL server of the test's own: a folder, a free port, and nothing left behind."""
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         self._data = folder / "pg"
+        self.database = "postgres"
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self._data.mkdir()
@@ -30,7 +32,17 @@ class Postgres:
     @property
     def url(self) -> str:
         """What `ledger: {url: ...}` is given."""
-        return f"postgresql://shunt@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://shunt@127.0.0.1:{self.port}/{self.database}"
+
+    def renew(self) -> None:
+        """An empty database for the next test: a server takes seconds to make."""
+        import psycopg
+
+        self.database = "postgres"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            name = f"test_{secrets.token_hex(4)}"
+            connection.execute(f"CREATE DATABASE {name}")
+        self.database = name
 
     def start(self) -> None:
         """Start and wait until it takes connections."""
@@ -50,12 +62,18 @@ def _binary(name: str) -> str:
     return str(next(iter(sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None) or shutil.which(name))
 
 
-@pytest.fixture
-def postgres(tmp_path: Path):
+@pytest.fixture(scope="module")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory):
     pytest.importorskip("psycopg", reason="needs psycopg, the extra `postgres`")
     if _binary("initdb") == "None":
         pytest.skip("needs PostgreSQL's server programs (Debian: postgresql)")
-    server = Postgres(tmp_path)
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Postgres:
+    postgres_server.renew()
+    return postgres_server

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from router.config import LedgerSettings, Secret
@@ -17,10 +18,11 @@ from router.ledger.store import Store
 from router.ledger.tables import captures, feedback, records
 from router.ledger.tally import Tally
 from tests.ledger.examples import NOON, record
-from tests.ledger.postgres import Postgres, postgres
+from tests.ledger.postgres import Postgres, postgres, postgres_server
 from tests.ledger.test_words import OPINION, WORDS
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "postgres_server"]
+pytestmark = pytest.mark.xdist_group("postgres")
 
 
 def settings(server: Postgres) -> LedgerSettings:
