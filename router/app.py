@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp
 
 from router import __version__
@@ -24,6 +25,7 @@ from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
 from router.gate.auth import Auth
 from router.gate.boundary import Boundary
+from router.gate.cors import for_pages
 from router.gate.inflight import Inflight
 from router.gate.quota import Quota
 from router.gate.refusal import refusal
@@ -115,14 +117,22 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         },
     )
     app.state.generations = generations
+    _add_routes(app)
+    gated = Auth(Inflight(Pinned(Quota(app), generations), most=config.server.max_inflight), ring=ring)
+    whole = Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
+    # Outermost, so that a page can read errors of the gate, too.
+    return for_pages(whole, config.server.cors_origins) if config.server.cors_origins else whole
+
+
+def _add_routes(app: FastAPI) -> None:
     app.router.route_class = DirectRoute
     for method, path, endpoint in ROUTES:
         app.add_api_route(f"/v1{path}", endpoint, methods=[method], response_model=None)
         app.add_api_route(path, endpoint, methods=[method], response_model=None, include_in_schema=False)
     for method, path, endpoint in OPS:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
-    gated = Auth(Inflight(Pinned(Quota(app), generations), most=config.server.max_inflight), ring=ring)
-    return Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
+    for known in [one for one in app.routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())]:
+        app.add_api_route(known.path, known.endpoint, methods=["HEAD"], response_model=None, include_in_schema=False)
 
 
 async def _on_router_error(request: Request, error: RouterError) -> Response:
@@ -133,7 +143,9 @@ async def _on_router_error(request: Request, error: RouterError) -> Response:
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    """Starlette's own 404 and 405, in our envelope."""
+    """Starlette's own 404 and 405, in our envelope; OPTIONS has its answer on every path that exists."""
+    if error.status_code == MethodNotAllowed.status and request.method == "OPTIONS":
+        return Response(status_code=204, headers={"allow": _allowed(request)})
     known: dict[int, RouterError] = {
         404: NotFound("No such path; the API lives under /v1."),
         405: MethodNotAllowed(f"{request.method} is not allowed on this path."),
@@ -141,7 +153,16 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     translated = known.get(error.status_code, BadRequest("The request could not be read."))
     response = await _on_router_error(request, translated)
     response.headers.update(error.headers or {})
+    if error.status_code == MethodNotAllowed.status:
+        response.headers["allow"] = _allowed(request)
     return response
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path: Starlette names those of one route."""
+    routes = [one for one in request.app.routes if isinstance(one, APIRoute)]
+    found = [one.methods or set() for one in routes if one.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted({"OPTIONS"}.union(*found)))
 
 
 async def _on_defect(request: Request, _error: Exception) -> Response:

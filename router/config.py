@@ -331,6 +331,9 @@ class ServerConfig:
     max_header_bytes: int = 32 * 1024
     max_inflight: int = 512
     drain_s: float = 20.0
+    keepalive_s: float = 10.0
+    open_after_s: float = 30.0
+    cors_origins: tuple[str, ...] = ()
     strict_fields: bool = False
     keys: tuple[Secret, ...] = ()
 

@@ -275,6 +275,12 @@ class Exchange(Accounted):
         self._keep_words()
         self._cast_shadow()
 
+    @property
+    def may_move(self) -> bool:
+        """True while another target could take over: the plan goes on, or the answer may be given up for a better one."""
+        is_checked = self.verdict.decision.verification is not None and not self.trace.escalations
+        return self.trace.left > 0 or is_checked
+
     async def events(self) -> AsyncGenerator[Event, None]:
         """The answer's events, from the cache or from a target; closing the generator stops the work."""
         kept = None if self._terms is None else await self._runtime.cache.find(self._terms, self.verdict.decision.hops)

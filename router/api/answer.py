@@ -3,21 +3,18 @@
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from router.api.presence import while_present
+from router.api.pulse import Pulse
 from router.chat import ChatRequest, Event, Json, Usage
-from router.errors import ClientGone, RouterError, StreamInterrupted
+from router.dispatch.framing import PING
+from router.errors import ClientGone, RouterError
+from router.exchange import OUTCOMES
 from router.ledger.record import Outcome, UsageRecord
-
-STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
 
 
 class Underway(Protocol):
@@ -35,6 +32,10 @@ class Underway(Protocol):
     def usage(self) -> Usage:
         """Tokens so far."""
 
+    @property
+    def may_move(self) -> bool:
+        """True while another target could take over."""
+
     def accounted(self) -> AbstractAsyncContextManager[None]:
         """Whatever way the block ends, there is a record."""
 
@@ -46,7 +47,12 @@ class Underway(Protocol):
 
 
 class ExchangeAnswer(Response):
-    """Carries an exchange out where both the client's presence and its socket are at hand; an edge says how it looks."""
+    """Carries an exchange out where both the client's presence and its socket are at hand; an edge says how it looks.
+
+    `ping` is sent while a stream is silent.
+    """
+
+    ping: ClassVar[bytes] = PING
 
     def __init__(self, exchange: Underway) -> None:
         self.exchange = exchange
@@ -76,7 +82,7 @@ class ExchangeAnswer(Response):
         try:
             async with self.exchange.accounted(), while_present(receive):
                 if self.exchange.request.stream:
-                    await self._stream(send)
+                    await self._stream(scope, send)
                 else:
                     await self._whole(scope, receive, send)
         except ClientGone:
@@ -89,25 +95,24 @@ class ExchangeAnswer(Response):
         exchange.settle("ok")
         await JSONResponse(answer)(scope, receive, send)
 
-    async def _stream(self, send: Send) -> None:
-        exchange, is_open = self.exchange, False
+    async def _stream(self, scope: Scope, send: Send) -> None:
+        exchange = self.exchange
+        pulse = Pulse(send, self.ping, scope["state"]["runtime"].config.server, lambda: exchange.may_move)
         try:
             async with aclosing(exchange.events()) as events:
                 async for event in events:
-                    if not is_open:
-                        # The status waits for the first event: until then another target may take over.
-                        await send({"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS]})
-                        is_open = True
                     frame = self.frame(event)
                     if frame:
-                        await send({"type": "http.response.body", "body": frame, "more_body": True})
+                        await pulse.say(frame)
             record = exchange.settle("ok")
-            await send({"type": "http.response.body", "body": self.done(record)})
-        except StreamInterrupted as error:
-            if not is_open:
+            await pulse.end(self.done(record))
+        except RouterError as error:
+            if not pulse.is_open or isinstance(error, ClientGone):
                 raise
-            exchange.settle("interrupted", error.status)
-            await send({"type": "http.response.body", "body": self.broken(error)})
+            exchange.settle(OUTCOMES.get(type(error), "error"), error.status)
+            await pulse.end(self.broken(error))
+        finally:
+            await pulse.stop()
 
 
 def account(record: UsageRecord) -> dict[str, object]:

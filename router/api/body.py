@@ -5,6 +5,7 @@ from math import isfinite
 
 from starlette.requests import Request
 
+from router.api.inflating import ACCEPTED, CODINGS, Inflater
 from router.errors import InvalidJson, TooLarge, UnsupportedMediaType
 
 MAX_DIGITS = 64
@@ -18,8 +19,8 @@ async def read_json(request: Request, max_body_bytes: int) -> dict[str, object]:
     """Read the body as one strict JSON object.
 
     Raises:
-        UnsupportedMediaType: the body is not declared as JSON.
-        TooLarge: it is longer than `max_body_bytes`; reading stops there.
+        UnsupportedMediaType: the body is not declared as JSON, or compressed in a way that is not known.
+        TooLarge: it is longer than `max_body_bytes`, as sent or unpacked; reading stops there.
         InvalidJson: it is not strict JSON (UTF-8, no NaN, no duplicate key, no lone surrogate), or not an object.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -32,14 +33,27 @@ async def _read(request: Request, max_body_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_body_bytes:
         raise TooLarge(f"The body is over the limit of {max_body_bytes} bytes.")
+    inflater = _inflater(request, max_body_bytes)
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
         size += len(piece)
         if size > max_body_bytes:
             raise TooLarge(f"The body is over the limit of {max_body_bytes} bytes.")
-        pieces.append(piece)
+        pieces.append(piece if inflater is None else inflater.feed(piece))
+    if inflater is not None:
+        inflater.end()
     return b"".join(pieces)
+
+
+def _inflater(request: Request, max_body_bytes: int) -> Inflater | None:
+    coding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
+    if coding in {"", "identity"}:
+        return None
+    if coding not in CODINGS:
+        request.scope["state"]["answer_headers"]["accept-encoding"] = ACCEPTED
+        raise UnsupportedMediaType(f"Bodies may be compressed with one of {ACCEPTED}.")
+    return Inflater(coding, max_body_bytes)
 
 
 def parse_object(raw: bytes) -> dict[str, object]:

@@ -45,6 +45,11 @@ class Several:
             **{kind.name: sum(getattr(one, kind.name) for one in used) for kind in fields(Usage) if kind.name != "tier"}
         )
 
+    @property
+    def may_move(self) -> bool:
+        """True while another target could take one of them over."""
+        return any(exchange.may_move for exchange in self._exchanges)
+
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:
         """Whatever way the block ends, each has its record."""

@@ -211,6 +211,7 @@ class _Course:
 
     def _begin_at(self, target: str) -> None:
         self.target = target
+        self._trace.left = len(self._left)
         self._tries = 1
         total_s = self._fleet.backends[target].config.clocks.total_s
         self._ends_at = asyncio.get_running_loop().time() + total_s

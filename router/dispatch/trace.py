@@ -94,13 +94,17 @@ class OpenAttempt:
 
 @dataclass(slots=True)
 class Trace:
-    """The mutable story of one request. `served_by` is the target whose answer began, `end` how its stream ended."""
+    """The mutable story of one request.
+
+    `served_by` is the target whose answer began, `end` how its stream ended, `left` how many targets may still take over.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
     fallbacks: list[Fallback] = field(default_factory=list)
     served_by: str | None = None
     end: End | None = None
     escalations: list[Escalation] = field(default_factory=list)
+    left: int = 0
 
     def summary(self) -> tuple[str, ...]:
         """`target:outcome` of each attempt, in order."""

@@ -17,6 +17,7 @@ from router.gate.anthropic import speaks_anthropic
 from router.gate.refusal import refusal
 
 MAX_HEADERS = 128
+SLASHES = re.compile("/{2,}")
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}\Z")
 
 logger = logging.getLogger("shunt.gate")
@@ -35,6 +36,9 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if "//" in scope["path"]:
+            # A base URL that ends in a slash, and a client that adds one.
+            scope["path"] = SLASHES.sub("/", scope["path"])
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id

@@ -5,7 +5,7 @@ from math import ceil
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-from router.errors import QuotaExceeded, RouterError, UpstreamError, envelope
+from router.errors import QuotaExceeded, RateLimited, RouterError, UpstreamError, envelope
 from router.gate.anthropic import anthropic_envelope, anthropic_status, speaks_anthropic
 
 MAX_RETRY_AFTER_S = 119  # clients give up on anything of two minutes or more
@@ -16,7 +16,8 @@ def refusal(error: RouterError, scope: Scope) -> JSONResponse:
     headers: dict[str, str] = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(min(MAX_RETRY_AFTER_S, max(1, ceil(error.retry_after_s))))
-    if isinstance(error, UpstreamError | QuotaExceeded):
+    is_in_vain = isinstance(error, RateLimited) and error.retry_after_s is None
+    if isinstance(error, UpstreamError | QuotaExceeded) or is_in_vain:
         # Shunt has retried already; an SDK that retries again multiplies the attempts. A budget is not back in seconds.
         headers["x-should-retry"] = "false"
     if speaks_anthropic(scope["path"]):

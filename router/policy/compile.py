@@ -101,8 +101,10 @@ def build(file: PolicyFile, parts: Parts, document: Document, path: Path | None)
 def server_of(entry: ServerEntry, environment: Environment) -> ServerConfig:
     """The HTTP edge, with the keys that clients must send."""
     keys = [environment.secret(key, ("server", "keys", index)) for index, key in enumerate(entry.keys)]
-    bounds = entry.model_dump(exclude={"keys"})
-    return ServerConfig(**bounds, keys=tuple(key for key in keys if key is not None))
+    bounds = entry.model_dump(exclude={"keys", "cors_origins"})
+    return ServerConfig(
+        **bounds, cors_origins=tuple(entry.cors_origins), keys=tuple(key for key in keys if key is not None)
+    )
 
 
 def ledger_of(entry: LedgerEntry, environment: Environment) -> LedgerSettings:

@@ -283,6 +283,9 @@ class TestEntry(Strict):
         return written
 
 
+Origin: TypeAlias = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9.+-]*://[^/\s]+)$", max_length=253)]
+
+
 class ServerEntry(Strict):
     """Where the router listens, and the bounds of its edge."""
 
@@ -298,6 +301,12 @@ class ServerEntry(Strict):
     """Requests at one time; more get 429."""
     drain_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 20.0
     """How long running answers may take to end after a stop signal."""
+    keepalive_s: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 10.0
+    """A stream that is silent for this long gets a comment; one that has not begun is opened for it when no other target is left."""
+    open_after_s: Annotated[float, Field(ge=0.1, le=3600, allow_inf_nan=False)] = 30.0
+    """A stream that has not begun is opened after this long, though another target could still answer."""
+    cors_origins: list[Origin] = Field(default=[], max_length=64)
+    """Origins of web pages that may call from a browser, like `https://app.example`, or `*`; without any no page may."""
     strict_fields: bool = False
     """Refuse unknown request fields instead of dropping them by name."""
     keys: list[FromEnvironment] = Field(default=[])

@@ -48,6 +48,8 @@ async def create_message(request: Request) -> Response:
 class MessageAnswer(ExchangeAnswer):
     """An exchange as Anthropic's message, or the events of one."""
 
+    ping: ClassVar[bytes] = frame_of({"type": "ping"})
+
     def __init__(self, exchange: Exchange, *, thinks: bool) -> None:
         super().__init__(exchange)
         self._thinks = thinks
