@@ -16,7 +16,7 @@ TEXTS = "the texts of the small and the large model"
 """Stands for the texts that the two models give to a request without any client."""
 
 COMMON: Mapping[str, object] = {
-    "chat": TEXTS, "stream": TEXTS, "tools": ANSWERED, "structured": CITIES, "cancel": True,
+    "chat": TEXTS, "stream": TEXTS, "tools": ANSWERED, "structured": CITIES,
 }  # fmt: skip
 OPENAI = ["NotFoundError", "RateLimitError", "APIError"]
 
@@ -36,7 +36,7 @@ class Client:
     @property
     def told(self) -> dict[str, object]:
         """What is expected, by exercise."""
-        told = {**COMMON, "errors": self.errors, **self.own}
+        told = {**COMMON, **self.own, "errors": self.errors, "cancel": True}
         return {name: said for name, said in told.items() if name not in self.lacks}
 
     @property
@@ -70,21 +70,23 @@ class Client:
         return None if is_there else f"{self.name} is not installed: make clients"
 
 
+RESPONSES: Mapping[str, object] = {"responses": TEXTS}
 PYDANTIC_AI = ["ModelNotFoundError", "ModelRateLimitError", "ModelServerError"]
 LANGCHAIN = ["OpenAIModelNotFoundError", "OpenAIRateLimitError", "APIError"]
 CLIENTS = (
     Client("curl", "curl", "machine", "with_curl.py", ["404", "429", "stream_interrupted"]),
-    Client("openai-python", "openai", "openai3", "with_openai.py"),
+    Client("openai-python", "openai", "openai3", "with_openai.py", own=RESPONSES),
     Client("anthropic-python", "anthropic", "openai3", "with_anthropic.py", [*OPENAI[:2], "APIStatusError"]),
-    Client("langchain-openai", "langchain-openai", "openai3", "with_langchain.py", LANGCHAIN),
-    Client("pydantic-ai", "pydantic-ai-slim", "openai3", "with_pydantic_ai.py", PYDANTIC_AI),
-    Client("openai-agents", "openai-agents", "openai3", "with_agents.py"),
+    Client("langchain-openai", "langchain-openai", "openai3", "with_langchain.py", LANGCHAIN, RESPONSES),
+    Client("pydantic-ai", "pydantic-ai-slim", "openai3", "with_pydantic_ai.py", PYDANTIC_AI, RESPONSES),
+    Client("openai-agents", "openai-agents", "openai3", "with_agents.py", own=RESPONSES),
     Client("simonw/llm", "llm", "openai3", "with_llm.py"),
     Client("llama-index", "llama-index-llms-openai-like", "openai2", "with_llama_index.py"),
     Client("instructor", "instructor", "openai2", "with_instructor.py", ["InstructorRetryException"] * 3,
            own={"stream": CITIES}, lacks=("chat", "tools")),
     Client("litellm", "litellm", "openai2", "with_litellm.py", [*OPENAI[:2], "MidStreamFallbackError"]),
-    Client("openai-node", "openai", "node", "with_openai.mjs"),
+    Client("openai-node", "openai", "node", "with_openai.mjs", own=RESPONSES),
     Client("anthropic-typescript", "@anthropic-ai/sdk", "node", "with_anthropic.mjs"),
-    Client("Vercel AI SDK", "ai", "node", "with_vercel.mjs", ["AI_APICallError"] * 2 + ["stream_interrupted"]),
+    Client("Vercel AI SDK", "ai", "node", "with_vercel.mjs", ["AI_APICallError"] * 2 + ["stream_interrupted"],
+           own={**RESPONSES, "messages": TEXTS}),
 )  # fmt: skip

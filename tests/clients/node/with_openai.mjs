@@ -19,6 +19,14 @@ async function streamed(model) {
   return text;
 }
 
+async function responded(model) {
+  const stream = client.responses.stream({ model, input: HELLO, temperature: 0 });
+  let text = '';
+  for await (const event of stream) if (event.type === 'response.output_text.delta') text += event.delta;
+  if ((await stream.finalResponse()).output_text !== text) throw new Error(text);
+  return text;
+}
+
 async function drained(model) {
   for await (const _ of await chat.create({ model, messages: user(HELLO), stream: true }));
 }
@@ -35,6 +43,15 @@ await tell('openai', {
       const response_format = zodResponseFormat(Weather, 'weather');
       return (await chat.parse({ model, messages: user(ASK), response_format, temperature: 0 })).choices[0].message.parsed.city;
     }),
+  responses: async () => {
+    const tools = [{ type: 'function', name: 'weather', parameters: PARAMETERS, strict: true }];
+    const asked = await client.responses.create({ model: 'large', input: ASK, tools });
+    const call = asked.output.find((item) => item.type === 'function_call');
+    const output = { type: 'function_call_output', call_id: call.call_id, output: weather(JSON.parse(call.arguments)) };
+    const answer = await client.responses.create({ model: 'large', input: [...asked.output, output], previous_response_id: null, tools });
+    if (answer.output_text !== 'Heard: Rain in Oslo') throw new Error(JSON.stringify(answer));
+    return each(TARGETS, responded);
+  },
   errors: async () => [
     await raised(() => chat.create({ model: 'nobody', messages: user(HELLO) })),
     await raised(() => chat.create({ model: 'busy', messages: user(`busy ${LEAVING}`) })),

@@ -1,8 +1,17 @@
-"""openai-agents: agents over chat completions (its default, the Responses API, is another program's)."""
+"""openai-agents: agents over chat completions, and over its default, the Responses API."""
 
 from importlib.metadata import version
 
-from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
+from agents import (
+    Agent,
+    Model,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    function_tool,
+    set_tracing_disabled,
+)
 from exercise import ASK, BASE, HELLO, KEY, LEAVING, STRUCTURED, TARGETS, City, raised, tell, weather
 from openai import AsyncOpenAI
 from openai.types.responses import ResponseTextDeltaEvent
@@ -18,9 +27,9 @@ class Weather(BaseModel):
     wet: bool
 
 
-def agent(name: str, **options: object) -> Agent:
+def agent(name: str, kind: type[Model] = OpenAIChatCompletionsModel, **options: object) -> Agent:
     """An agent with one model."""
-    model = OpenAIChatCompletionsModel(name, AsyncOpenAI(base_url=BASE, api_key=KEY))
+    model = kind(name, AsyncOpenAI(base_url=BASE, api_key=KEY))
     return Agent(name="matrix", model=model, model_settings=ModelSettings(temperature=0), **options)
 
 
@@ -56,6 +65,15 @@ async def structured() -> list[str]:
     return [(await Runner.run(agent(target, output_type=Weather), ASK)).final_output.city for target in STRUCTURED]
 
 
+async def responses() -> list[str]:
+    """Its default: streamed text, its loop, a strict schema."""
+    one = agent("large", OpenAIResponsesModel, tools=[function_tool(weather)])
+    assert (await Runner.run(one, ASK)).final_output == await _streamed(one, ASK) == "Heard: Rain in Oslo"
+    shaped = agent("seeded", OpenAIResponsesModel, output_type=Weather)
+    assert (await Runner.run(shaped, ASK)).final_output.city == "Oslo"
+    return [await _streamed(agent(target, OpenAIResponsesModel), HELLO) for target in TARGETS]
+
+
 async def errors() -> list[str]:
     """With the retries that the client makes of itself."""
     return [
@@ -75,4 +93,4 @@ async def cancel() -> bool:
     return False
 
 
-tell(version("openai-agents"), chat, stream, tools, structured, errors, cancel)
+tell(version("openai-agents"), chat, stream, tools, structured, responses, errors, cancel)

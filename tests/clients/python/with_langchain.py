@@ -53,6 +53,14 @@ def structured() -> list[str]:
     return cities[0]
 
 
+def responses() -> list[str]:
+    """The same client over the Responses API: streamed text, and a call with its answer."""
+    bound = ChatOpenAI(model="large", base_url=BASE, api_key=KEY, use_responses_api=True).bind_tools([tool(weather)])
+    assert _answered(bound, bound.invoke(ASK)) == "Heard: Rain in Oslo"
+    models = [ChatOpenAI(model=t, base_url=BASE, api_key=KEY, temperature=0, use_responses_api=True) for t in TARGETS]
+    return ["".join(piece.text for piece in one.stream(HELLO)) for one in models]
+
+
 async def errors() -> list[str]:
     """With the retries that the client makes of itself."""
     return [
@@ -70,4 +78,4 @@ def cancel() -> bool:
     return found
 
 
-tell(version("langchain-openai"), chat, stream, tools, structured, errors, cancel)
+tell(version("langchain-openai"), chat, stream, tools, structured, responses, errors, cancel)

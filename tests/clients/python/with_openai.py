@@ -5,8 +5,10 @@ from importlib.metadata import version
 
 import openai
 from exercise import (
+    ASK,
     BASE,
     GOODBYE,
+    HELLO,
     KEY,
     LEAVING,
     MESSAGES,
@@ -82,6 +84,24 @@ def structured() -> list[str]:
     ]
 
 
+def responses() -> list[str]:
+    """The Responses API: streamed text, and a call that is answered by going on from the answer that made it."""
+    tool = {"type": "function", **TOOL["function"], "strict": True}
+    asked = client.responses.create(model="large", input=ASK, tools=[tool])
+    call = next(item for item in asked.output if item.type == "function_call")
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": weather(**json.loads(call.arguments))}
+    answer = client.responses.create(model="large", input=[result], previous_response_id=asked.id, tools=[tool])
+    assert answer.output_text == "Heard: Rain in Oslo"
+    return [_response(target) for target in TARGETS]
+
+
+def _response(target: str) -> str:
+    with client.responses.stream(model=target, input=HELLO, temperature=0) as events:
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        assert events.get_final_response().output_text == text
+    return text
+
+
 async def errors() -> list[str]:
     """With the retries that the client makes of itself."""
     return [
@@ -97,4 +117,4 @@ def cancel() -> bool:
         return next(pieces) is not None
 
 
-tell(version("openai"), chat, stream, tools, structured, errors, cancel)
+tell(version("openai"), chat, stream, tools, structured, responses, errors, cancel)

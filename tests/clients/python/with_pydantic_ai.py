@@ -5,7 +5,8 @@ from importlib.metadata import version
 from exercise import ASK, BASE, HELLO, KEY, LEAVING, STRUCTURED, TARGETS, City, raised, tell, weather
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models import Model
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 PROVIDER = OpenAIProvider(base_url=BASE, api_key=KEY)
@@ -18,9 +19,9 @@ class Weather(BaseModel):
     wet: bool
 
 
-def agent(name: str, **options: object) -> Agent:
+def agent(name: str, kind: type[Model] = OpenAIChatModel, **options: object) -> Agent:
     """An agent with one model."""
-    return Agent(OpenAIChatModel(name, provider=PROVIDER), model_settings={"temperature": 0}, **options)
+    return Agent(kind(name, provider=PROVIDER), model_settings={"temperature": 0}, **options)
 
 
 async def chat() -> list[str]:
@@ -54,6 +55,15 @@ async def structured() -> list[str]:
     return cities[0]
 
 
+async def responses() -> list[str]:
+    """The same agent over the Responses API: streamed text, its loop, a schema."""
+    one = agent("large", OpenAIResponsesModel, tools=[weather])
+    assert (await one.run(ASK)).output == await _streamed(one, ASK) == "Heard: Rain in Oslo"
+    shaped = agent("seeded", OpenAIResponsesModel, output_type=NativeOutput(Weather))
+    assert (await shaped.run(ASK)).output.city == "Oslo"
+    return [await _streamed(agent(target, OpenAIResponsesModel), HELLO) for target in TARGETS]
+
+
 async def errors() -> list[str]:
     """With the retries that the client makes of itself."""
     return [
@@ -71,4 +81,4 @@ async def cancel() -> bool:
     return False
 
 
-tell(version("pydantic-ai-slim"), chat, stream, tools, structured, errors, cancel)
+tell(version("pydantic-ai-slim"), chat, stream, tools, structured, responses, errors, cancel)
