@@ -20,6 +20,8 @@ from router.api.completions.endpoint import create_completion
 from router.api.feedback import give_feedback
 from router.api.messages.count import count_tokens
 from router.api.messages.endpoint import create_message
+from router.api.responses import stored
+from router.api.responses.endpoint import create_response
 from router.api.tokenize import detokenize, tokenize
 from router.config import Config
 from router.errors import BadRequest, InternalError, MethodNotAllowed, NotFound, RouterError
@@ -45,6 +47,11 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/embeddings", embeddings.create_embeddings),
     ("POST", "/messages", create_message),
     ("POST", "/messages/count_tokens", count_tokens),
+    ("POST", "/responses", create_response),
+    ("GET", "/responses/{name}", stored.show_response),
+    ("DELETE", "/responses/{name}", stored.delete_response),
+    ("POST", "/responses/{name}/cancel", stored.cancel_response),
+    ("GET", "/responses/{name}/input_items", stored.list_input_items),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{name:path}", models.show_model),
     ("POST", "/tokenize", tokenize),

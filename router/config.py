@@ -180,10 +180,14 @@ class CacheTerms:
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """Where answers are kept: in this process, in at most `max_bytes`, or in the Redis that `redis` is the address of."""
+    """Where answers are kept: in this process, in at most `max_bytes`, or in the Redis that `redis` is the address of.
+
+    Those of `/v1/responses` are kept for `responses_s` seconds, None not at all.
+    """
 
     max_bytes: int = 64 << 20
     redis: Secret | None = None
+    responses_s: float | None = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from router.backends.base import Backend
 from router.backends.local import LocalBackend
 from router.backends.power import Power
 from router.backends.registry import build
-from router.cache.cache import Cache
+from router.cache.cache import Cache, store_of
 from router.captures import Captures
 from router.carrying import Carrying
 from router.chat import ChatRequest
@@ -34,6 +34,7 @@ from router.policy.calibrated import ArtifactId
 from router.policy.decision import Decision, Facts, Load
 from router.policy.entitlement import seen_by
 from router.policy.facts import facts_of, needs_count
+from router.responses import Responses
 from router.sessions import Sessions
 from router.shadow.hop import Means
 from router.shadow.shadows import Shadows
@@ -88,7 +89,10 @@ class Runtime:
         self.carrying: Carrying = before.carrying if before else Carrying(config, self.quotas)
         self.sessions: Sessions = before.sessions if before else Sessions()
         self.turns: Sessions = before.turns if before else Sessions()
-        self.cache: Cache = before.cache if before else Cache.of(config.cache)
+        self.cache: Cache = before.cache if before else Cache(store_of(config.cache))
+        self.responses: Responses = (
+            before.responses if before else Responses(store_of(config.cache), config.cache.responses_s)
+        )
         self.shadows: Shadows = before.shadows if before else Shadows(config.state_dir)
         self.captures: Captures = before.captures if before else Captures(self.ledger, self.metrics)
         if before is None:
@@ -122,6 +126,7 @@ class Runtime:
         await self.shadows.close()
         await self.captures.close()
         await self.cache.close()
+        await self.responses.close()
         await asyncio.gather(*(target.close() for target in self.targets.values()))
         self.ledger.close()
 

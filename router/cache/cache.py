@@ -14,29 +14,29 @@ from router.errors import ConfigError
 NO_REDIS = "cache.redis needs the redis library: pip install 'shunt[redis]'"
 
 
+def store_of(settings: CacheSettings) -> Store:
+    """The place for answers that a policy file asks for.
+
+    Raises:
+        ConfigError: it asks for a Redis, and the library for it is not installed or cannot read its address.
+    """
+    if settings.redis is None:
+        return MemoryStore(settings.max_bytes)
+    try:
+        from router.cache.redis import RedisStore  # noqa: PLC0415 - an extra, and only here
+
+        return RedisStore(settings.redis.value)
+    except ImportError as error:
+        raise ConfigError(NO_REDIS) from error
+    except ValueError as error:
+        raise ConfigError(f"{settings.redis.env} is not an address of a Redis") from error
+
+
 class Cache:
     """Answers of one process, or of several that share a Redis."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    @classmethod
-    def of(cls, settings: CacheSettings) -> "Cache":
-        """The cache that a policy file asks for.
-
-        Raises:
-            ConfigError: it asks for a Redis, and the library for it is not installed or cannot read its address.
-        """
-        if settings.redis is None:
-            return cls(MemoryStore(settings.max_bytes))
-        try:
-            from router.cache.redis import RedisStore  # noqa: PLC0415 - an extra, and only here
-
-            return cls(RedisStore(settings.redis.value))
-        except ImportError as error:
-            raise ConfigError(NO_REDIS) from error
-        except ValueError as error:
-            raise ConfigError(f"{settings.redis.env} is not an address of a Redis") from error
 
     @property
     def stats(self) -> CacheStats:

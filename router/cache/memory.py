@@ -44,6 +44,11 @@ class MemoryStore:
             self._drop(next(iter(self._entries)))
             self.stats.evictions += 1
 
+    def drop(self, key: str) -> None:
+        """As `Store` says."""
+        if key in self._entries:
+            self._drop(key)
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -47,21 +47,29 @@ class RedisStore:
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         """As `Store` says: the answer that is kept does not wait for it."""
-        if len(value) > MAX_BYTES or len(self._writes) >= MAX_WRITES or self._clock() < self._rests_until:
-            return
-        task = asyncio.get_running_loop().create_task(self._write(key, value, ttl_s))
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
+        if len(value) <= MAX_BYTES:
+            self._begin(lambda: self._client.set(PREFIX + key, value, px=int(ttl_s * 1000)))
+
+    def drop(self, key: str) -> None:
+        """As `Store` says."""
+        self._begin(lambda: self._client.delete(PREFIX + key))
 
     async def close(self) -> None:
         """Finish the writes under way, none longer than a quarter of a second, and close the connections."""
         await asyncio.gather(*self._writes)
         await self._client.aclose()
 
-    async def _write(self, key: str, value: bytes, ttl_s: float) -> None:
+    def _begin(self, write: Callable[[], Awaitable[object]]) -> None:
+        if len(self._writes) >= MAX_WRITES or self._clock() < self._rests_until:
+            return
+        task = asyncio.get_running_loop().create_task(self._finish(write))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _finish(self, write: Callable[[], Awaitable[object]]) -> None:
         try:
             async with asyncio.timeout(ANSWER_S):
-                await self._client.set(PREFIX + key, value, px=int(ttl_s * 1000))
+                await write()
         except (RedisError, OSError, TimeoutError):
             self._failed()
 

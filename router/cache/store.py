@@ -25,5 +25,8 @@ class Store(Protocol):
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         """Keep `value` for `ttl_s` seconds, as far as there is room; returns at once."""
 
+    def drop(self, key: str) -> None:
+        """Forget what is under `key`; returns at once."""
+
     async def close(self) -> None:
         """Let go of what the store holds open."""

@@ -114,7 +114,8 @@ def ledger_of(entry: LedgerEntry, environment: Environment) -> LedgerSettings:
 
 def cache_of(entry: CacheStoreEntry, environment: Environment) -> CacheSettings:
     """Where answers are kept; notes a problem when the address of a Redis is not set or is none."""
-    return CacheSettings(entry.max_mib << 20, _redis(entry.redis, "cache", environment))
+    responses_s = None if entry.responses == "off" else _seconds(entry.responses)
+    return CacheSettings(entry.max_mib << 20, _redis(entry.redis, "cache", environment), responses_s)
 
 
 def replicas_of(entry: ReplicasEntry, environment: Environment) -> Replicas:

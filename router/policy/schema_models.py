@@ -14,6 +14,7 @@ from router.policy.schema_parts import (
     Dollars,
     FromEnvironment,
     Id,
+    Period,
     Seconds,
     Strict,
     UnitInterval,
@@ -209,6 +210,8 @@ class CacheStoreEntry(Strict):
     """Memory in MiB for answers; those that nobody asked for longest go first."""
     redis: FromEnvironment | None = None
     """`env:NAME` of a Redis address, for answers that several replicas share; in place of memory."""
+    responses: Period | Literal["off"] = "1h"
+    """How long a response of `/v1/responses` can be continued from or looked at, unless its client says `store: false`."""
 
 
 class PolicyFile(Strict):

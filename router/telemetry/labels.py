@@ -15,7 +15,7 @@ from router.policy.routes import ASKED, DIRECT
 Labels: TypeAlias = AbstractSet[str]
 
 OTHER = "other"
-ROUTES = frozenset({"chat", "completions", "embeddings", "messages"})
+ROUTES = frozenset({"chat", "completions", "embeddings", "messages", "responses"})
 RELOADS = frozenset({"ok", "rejected"})
 TOKEN_TYPES = frozenset({"input", "output"})
 # What the money was spent on: an answer that was delivered whole, one that was not, one given up for a better one, or one in the shadow.

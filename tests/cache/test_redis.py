@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.cache.cache import Cache
+from router.cache.cache import store_of
 from router.cache.redis import REST_S, RedisStore
 from router.config import CacheSettings, Secret
 from router.errors import ConfigError
@@ -101,7 +101,7 @@ async def test_an_address_that_is_none_is_a_mistake_in_the_file():
     secret = CacheSettings(redis=Secret("REDIS_URL", "redis://:hunter2@host:port/x"))
     for wrong in (secret, settings):
         try:
-            cache = Cache.of(wrong)
+            cache = store_of(wrong)
         except ConfigError as error:
             assert "REDIS_URL" in str(error)
             assert "hunter2" not in str(error)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from router.api.messages.calls import Calls
+from router.api.calls import Call, Calls
 from router.api.messages.stopping import stopping, usage_object
 from router.api.messages.thoughts import pieces_of
 from router.api.messages.whole import message_id, text_of
@@ -22,6 +22,10 @@ EMPTY: dict[str, dict[str, object]] = {
 def event(data: Json) -> bytes:
     """One event. Its name is a line of its own: Anthropic's SDKs skip what has none."""
     return b"event: %s\ndata: %s\n\n" % (str(data["type"]).encode(), _encode(data))
+
+
+def _block(call: Call, at: int) -> Json:
+    return {"type": "tool_use", "id": call.id or f"toolu_{at}", "name": call.name, "input": {}}
 
 
 class MessageFrames:
@@ -62,7 +66,7 @@ class MessageFrames:
         if not self._has_begun:
             self._begin(model, usage)
         for call in self._calls.rest():
-            self._open("tool_use", call.block(self._index + 1))
+            self._open("tool_use", _block(call, self._index + 1))
             self._say_arguments(call.take())
         if self._late:
             self._say("text", {"type": "text_delta", "text": "".join(self._late)})
@@ -108,7 +112,7 @@ class MessageFrames:
         if call is None:
             return
         if self._kind != "tool_use":
-            self._open("tool_use", call.block(self._index + 1))
+            self._open("tool_use", _block(call, self._index + 1))
         self._say_arguments(call.take())
 
     def _say_arguments(self, pieces: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Tool calls as they stream, put one after the other: OpenAI's may interleave, Anthropic's blocks may not."""
+"""Tool calls as they stream, put one after the other: a chat's may interleave, blocks and items may not."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,10 +27,6 @@ class Call:
         """The pieces that were not said yet."""
         pieces, self.unsaid = self.unsaid, []
         return pieces
-
-    def block(self, at: int) -> Json:
-        """The block that begins it."""
-        return {"type": "tool_use", "id": self.id or f"toolu_{at}", "name": self.name, "input": {}}
 
 
 class Calls:
