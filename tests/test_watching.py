@@ -17,6 +17,7 @@ from router.watching.follower import Follower
 from router.watching.frame import frame
 from router.watching.scrape import Scrape, scrape
 from tests.fakes.large import LargeServer
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.shunt import ShuntServer
 from tests.ledger.examples import record
 
@@ -133,7 +134,7 @@ async def test_top_and_tail_show_a_running_router(tmp_path: Path):
             body = {"model": "auto", "messages": [{"role": "user", "content": "a canary"}]}
             async with http.post("/v1/chat/completions", json=body) as answer:
                 request_id = answer.headers["x-request-id"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             line = (await tail.stdout.readline()).decode()
         tail.terminate()
         await tail.wait()

@@ -24,6 +24,7 @@ from router.errors import (
 from tests.fakes import faults
 from tests.fakes.chats import QUICK, chat, finish_of, model, text_of, usage_of
 from tests.fakes.large import LargeServer, answer_tokens, count_prompt_tokens
+from tests.fakes.patience import AT_ONCE_S
 
 ANSWER = "".join(answer_tokens(12))
 both_ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -379,7 +380,7 @@ async def test_row_31_leaving_before_the_first_token(
     task = asyncio.create_task(ask(direct, stream=stream))
     await large.request_arrived()
     task.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(AT_ONCE_S):
         await large.client_disconnected()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -391,7 +392,7 @@ async def test_row_31_leaving_in_the_middle(direct: DirectBackend, large: LargeS
     events = direct.stream(chat(stream=True))
     await anext(events)
     await events.aclose()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(AT_ONCE_S):
         await large.client_disconnected()
 
 

@@ -28,6 +28,7 @@ from router.errors import (
 from tests.fakes import faults
 from tests.fakes.chats import chat, finish_of, model, text_of, usage_of
 from tests.fakes.large import LargeServer, answer_tokens
+from tests.fakes.patience import AT_ONCE_S
 
 # litellm and what it brings warn at import; those are not our warnings.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.xdist_group("litellm")]
@@ -200,7 +201,7 @@ async def test_row_31_leaving_before_the_first_token(backend: LitellmBackend, la
     task = asyncio.create_task(ask(backend, stream=stream))
     await large.request_arrived()
     task.cancel()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(AT_ONCE_S):
         await large.client_disconnected()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -212,7 +213,7 @@ async def test_row_31_leaving_in_the_middle(backend: LitellmBackend, large: Larg
     events = backend.stream(chat(stream=True))
     await anext(events)
     await events.aclose()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(AT_ONCE_S):
         await large.client_disconnected()
 
 

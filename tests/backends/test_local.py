@@ -29,7 +29,7 @@ from router.errors import (
 from tests.engine.hub_server import SOURCE, Hub, serving
 from tests.fakes.gguf_model import write_tiny_gguf
 
-LOAD_S = 60.0
+LOAD_S = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from router.engine.supervisor import Rhythm
 from router.errors import Overloaded, UpstreamRefused
 from tests.fakes.gguf_model import write_tiny_adapter, write_tiny_gguf
 
-LOAD_S = 60.0
+LOAD_S = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from router.cache.cache import store_of
 from router.cache.redis import REST_S, RedisStore
 from router.config import CacheSettings, Secret
 from router.errors import ConfigError
+from tests.fakes.patience import PATIENCE_S
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 needs_redis = pytest.mark.skipif(SERVER is None, reason="needs redis-server, which is not on this machine")
@@ -34,7 +35,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         str(SERVER), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path),
         stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await _accepts(path)
     yield f"unix://{path}"
     if process.returncode is None:
@@ -61,7 +62,7 @@ async def test_replicas_share_answers(address: str):
     one.put("gone", b"x", 0.001)
     await one.close()
     assert b"\x00answer" == await other.get("k")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while await other.get("gone") is not None:
             await asyncio.sleep(0.005)
     assert None is await other.get("never")

@@ -12,7 +12,7 @@ from router.engine.supervisor import NotServableError, Plan, Rhythm, Supervisor
 from router.engine.watch import Snapshot
 from router.engine.wire import Sampling, Submit
 
-LOAD_S = 60.0
+LOAD_S = 120.0
 WINDOW = 8192
 
 

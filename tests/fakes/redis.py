@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
+
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 needs_redis = pytest.mark.skipif(SERVER is None, reason="needs redis-server, which is not on this machine")
 
@@ -29,7 +31,7 @@ class RedisServer:
             str(SERVER), "--port", "0", "--unixsocket", str(self._path), "--save", "", "--dir", str(self._folder),
             stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self._accepts():
                 await asyncio.sleep(0.01)
 

@@ -11,11 +11,12 @@ import uvicorn
 from router import policy
 from router.app import build
 from router.generations import Generations
+from tests.fakes.patience import PATIENCE_S
 
 NOTHING: Mapping[str, str] = {}
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]], within_s: float = 30.0) -> None:
+async def until(holds: Callable[[], bool | Awaitable[bool]], within_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within_s):
         while True:
             found = holds()

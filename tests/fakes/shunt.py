@@ -10,6 +10,8 @@ from typing import Self
 
 import aiohttp
 
+from tests.fakes.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.05
 
@@ -50,7 +52,7 @@ class ShuntServer:
             stdout=log, stderr=log, env=self.environ, cwd=ROOT,
         )  # fmt: skip
         log.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self._is_ready():
                 await asyncio.sleep(POLL_S)
 
@@ -58,7 +60,7 @@ class ShuntServer:
         """SIGTERM, and wait for the end."""
         if self.process is not None and self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(PATIENCE_S):
                 await self.process.wait()
 
     async def kill(self) -> None:
@@ -72,7 +74,7 @@ class ShuntServer:
 
     async def logged(self, text: str) -> None:
         """Wait until the process has printed `text`: readiness is told before the start screen is shown."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while text not in self.log():
                 await asyncio.sleep(POLL_S)
 

@@ -19,6 +19,7 @@ from router.keys.file import path_in
 from router.keys.key import digest_of
 from router.keys.ring import ANYBODY, Ring
 from router.limit import Limit
+from tests.fakes.patience import PATIENCE_S
 
 NOW = 1_800_000_000.0
 
@@ -122,11 +123,11 @@ async def test_a_running_server_knows_within_a_second(book: Book, path: Path, mo
     monkeypatch.setattr(ring, "refresh", lambda: (real(), loop.call_soon_threadsafe(changed.set)))
     watching = asyncio.create_task(ring.watch())
     secret = book.create(Wish("app"), NOW)
-    await asyncio.wait_for(changed.wait(), 10)
+    await asyncio.wait_for(changed.wait(), PATIENCE_S)
     assert opens(ring, secret)
     changed.clear()
     book.revoke("app", NOW)
-    await asyncio.wait_for(changed.wait(), 10)
+    await asyncio.wait_for(changed.wait(), PATIENCE_S)
     assert not opens(ring, secret)
     watching.cancel()
 
