@@ -1,12 +1,16 @@
 """What every test may ask for."""
 
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine is not a broken promise: examples have no deadline of their own, tests have pytest's timeout.
-settings.register_profile("shunt", deadline=None)
+# Everybody's run tries the same examples, so that a change is judged by what it changes; `make fuzz` tries new ones.
+settings.register_profile(
+    "shunt", deadline=None, derandomize="SHUNT_FUZZ" not in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("shunt")
 
 
