@@ -1,6 +1,6 @@
 """From a client's JSON to a `ChatRequest`, or to the 400 that names the field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -53,18 +53,25 @@ def checked(schema: type[BodyT], body: Mapping[str, object], *, strict_fields: b
         read = schema.model_validate(body)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)
-        # Of a union's branches the one that got furthest into the value is the one that was meant.
-        raise _bad_request(max(details, key=lambda detail: len(detail["loc"]))) from None
+        raise _bad_request(details) from None
     unknown = read.model_extra or {}
     if unknown and strict_fields:
         raise UnknownField("Unknown field.", param=printable(min(unknown)))
     return read, ignored_header(unknown)
 
 
-def _bad_request(detail: ErrorDetails) -> BadRequest:
-    path = _path(detail["loc"])
-    words = {"missing": "is required"}.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+def _bad_request(details: Sequence[ErrorDetails]) -> BadRequest:
+    # Of a union's branches the one that got furthest into the value is the one that was meant; or any of them.
+    furthest = max(details, key=lambda detail: len(detail["loc"]))
+    path = _path(furthest["loc"])
+    alike = (one for one in details if len(one["loc"]) == len(furthest["loc"]) and _path(one["loc"]) == path)
+    first, *others = dict.fromkeys(_words(one) for one in alike)
+    words = " or ".join((first, *(other.removeprefix("Input should be ") for other in others)))
     return BadRequest(f"Invalid value for `{path}`: {words}.", param=path)
+
+
+def _words(detail: ErrorDetails) -> str:
+    return {"missing": "is required"}.get(detail["type"], detail["msg"].removeprefix("Value error, "))
 
 
 def _path(location: tuple[int | str, ...]) -> str:
