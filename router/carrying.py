@@ -6,6 +6,7 @@ import time
 
 from router.config import Config
 from router.errors import ConfigError
+from router.importing import ALONE
 from router.limits.quotas import Quotas, Spent
 from router.limits.till import day_start, month_start
 
@@ -53,6 +54,7 @@ class Carrying:
 
 def _spent(config: Config, until: float) -> list[Spent]:
     # SQLAlchemy takes about half a second to import: in this thread nobody waits for it.
-    from router.ledger.spending import Span, spent_in  # noqa: PLC0415
+    with ALONE:
+        from router.ledger.spending import Span, spent_in  # noqa: PLC0415
 
     return spent_in(config.state_dir, Span(month_start(until), day_start(until), until), config.ledger)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 Json: TypeAlias = Mapping[str, object]
+MOST_TOKENS = 16_000_000
+"""More than the window of any model; so the sum over all prompts of a legacy request still is a column's number."""
 
 
 @dataclass(slots=True)
@@ -89,6 +91,21 @@ class Usage:
     audio_completion_tokens: int = 0
     image_tokens: int = 0
     tier: str | None = None
+
+    @property
+    def is_credible(self) -> bool:
+        """False for counts that no answer can have: below nothing, or beyond every context window."""
+        counts = (
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+            self.reasoning_tokens,
+            self.cache_write_tokens,
+            self.audio_tokens,
+            self.audio_completion_tokens,
+            self.image_tokens,
+        )
+        return min(counts) >= 0 and max(counts) <= MOST_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

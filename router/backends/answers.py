@@ -92,7 +92,7 @@ def _usage(raw: _Usage | None, tier: str | None) -> Usage | None:
         return None
     prompt = raw.prompt_tokens_details or _NO_PROMPT_DETAILS
     completion = raw.completion_tokens_details or _NO_COMPLETION_DETAILS
-    return Usage(
+    usage = Usage(
         raw.prompt_tokens,
         raw.completion_tokens,
         cached_tokens=prompt.cached_tokens or 0,
@@ -103,6 +103,7 @@ def _usage(raw: _Usage | None, tier: str | None) -> Usage | None:
         image_tokens=prompt.image_tokens or 0,
         tier=tier if tier in PRICED_TIERS else None,
     )
+    return usage if usage.is_credible else None
 
 
 def spoken(delta: dict[str, Any]) -> dict[str, object]:

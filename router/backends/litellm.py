@@ -220,7 +220,7 @@ def _usage(raw: Any) -> Usage | None:
         return None
     prompt = getattr(raw, "prompt_tokens_details", None)
     completion = getattr(raw, "completion_tokens_details", None)
-    return Usage(
+    usage = Usage(
         raw.prompt_tokens,
         raw.completion_tokens,
         cached_tokens=getattr(prompt, "cached_tokens", None) or 0,
@@ -230,3 +230,4 @@ def _usage(raw: Any) -> Usage | None:
         audio_completion_tokens=getattr(completion, "audio_tokens", None) or 0,
         image_tokens=getattr(prompt, "image_tokens", None) or 0,
     )
+    return usage if usage.is_credible else None

@@ -3,16 +3,20 @@
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from sqlalchemy.exc import DataError
 
 from router.ledger.entry import Entry, entry_of
 from router.ledger.journal import JOURNAL_FOLDER, SUFFIX, try_lock
 from router.ledger.store import Store
 from router.ledger.tally import Tally
 
+# What databases say of a value that they cannot hold, and what their drivers say before they ask.
+UNFIT = (DataError, OverflowError, ValueError)
 BATCH_BYTES = 256 * 1024
 LOCK_NAME = "drain.lock"
 
@@ -86,7 +90,21 @@ def _drain_lines(name: str, file: BinaryIO, store: Store, tally: Tally) -> bytes
                 tally.unreadable += 1
             position += len(line)
         if lines:
-            tally.stored += store.add(name, found, position)
+            _store(name, found, position, store, tally)
         if tail:
             return tail
     return b""
+
+
+def _store(name: str, found: Sequence[tuple[int, Entry]], end: int, store: Store, tally: Tally) -> None:
+    """Store `found`; an entry that the store can never hold is counted as unreadable, and holds up no other."""
+    try:
+        tally.stored += store.add(name, found, end)
+    except UNFIT:
+        for one in found:
+            try:
+                tally.stored += store.add(name, [one], one[0])
+            except UNFIT as error:
+                tally.unreadable += 1
+                logger.error("an entry that the ledger's store cannot hold is left out: %s", type(error).__name__)  # noqa: TRY400 - the text can hold the entry
+        store.add(name, [], end)

@@ -4,6 +4,7 @@ import threading
 
 from router.config import Config
 from router.errors import ConfigError
+from router.importing import ALONE
 from router.ledger.entry import Capture, Feedback
 from router.ledger.journal import JOURNAL_FOLDER, Journal
 from router.ledger.record import UsageRecord
@@ -60,6 +61,7 @@ class Ledger:
 
     def _drain(self) -> None:
         # SQLAlchemy takes about half a second to import: in this thread nobody waits for it.
-        from router.ledger.drainer import Drainer  # noqa: PLC0415
+        with ALONE:
+            from router.ledger.drainer import Drainer  # noqa: PLC0415
 
         Drainer(self._state_dir, self.tally, self._settings, lambda: self._capture).run(self._is_stopping)

@@ -210,7 +210,9 @@ def _row(entry: Entry) -> tuple[Table, dict[str, object]]:
         row["tags"] = ",".join(entry.tags)
         row["day"] = time.strftime("%Y-%m-%d", time.gmtime(entry.at))
         return records, row
-    row = asdict(entry)
+    # Words of anybody's: PostgreSQL has no character 0, and one of them must not hold up the others.
+    words = asdict(entry).items()
+    row = {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in words}
     if isinstance(entry, Feedback):
         return feedback, row
     row["bytes"] = len(entry.prompt.encode()) + len(entry.answer.encode())

@@ -136,3 +136,12 @@ def test_a_whole_answer_needs_a_finish_reason() -> None:
     body = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": None}]}
     with pytest.raises(UpstreamInvalid):
         whole_answer(json.dumps(body).encode(), CONFIG)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"prompt_tokens": -1}, {"completion_tokens": 2**40}, {"prompt_tokens_details": {"cached_tokens": -5}}]
+)
+def test_counts_that_cannot_be_are_not_believed(wrong: dict) -> None:
+    """A target that tells less than nothing, or more than any window holds, has told nothing: what passed through counts."""
+    body = event({"content": "a"}) + STOP + event(None, usage=USAGE | wrong) + DONE
+    assert read(body)[1] is None

@@ -105,6 +105,18 @@ def test_a_line_that_cannot_be_read_is_counted_and_passed(journal: Journal, tmp_
     assert stored_ids(tmp_path) == ["a", "b"]
 
 
+def test_an_entry_that_the_store_cannot_hold_is_counted_and_passed(journal: Journal, tmp_path: Path):
+    """A number beyond the store's own costs one entry, not the ledger; draining again counts and stores nothing more."""
+    journal.append(record("a"))
+    journal.append(record("beyond", prompt_tokens=2**63))
+    journal.append(record("b"))
+    assert drained(tmp_path) == Tally(stored=2, unreadable=1)
+    assert drained(tmp_path) == Tally()
+    journal.append(record("c"))
+    assert drained(tmp_path) == Tally(stored=1)
+    assert stored_ids(tmp_path) == ["a", "b", "c"]
+
+
 def test_only_one_drains_at_a_time(tmp_path: Path):
     """A second process that does not want to wait is told so."""
     import fcntl

@@ -1,5 +1,7 @@
 """The facade that the request path holds."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from router.ledger.store import FILE_NAME
 from router.ledger.tally import Tally
 from tests.ledger.books import stored_ids
 from tests.ledger.examples import record
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def ledger(state_dir: Path) -> Ledger:
@@ -118,3 +122,10 @@ def test_old_records_go(tmp_path: Path):
     books._journal.close()
     Drainer(state, books.tally, LedgerSettings(keep_days=30)).drain_once()
     assert stored_ids(state) == ["new"]
+
+
+def test_one_thread_at_a_time_loads_the_library_of_the_store(tmp_path: Path):
+    """The drain and what the limits carry over begin together: two that import SQLAlchemy at once get half of it each."""
+    command = [sys.executable, "-m", "tests.ledger.beginner", str(tmp_path)]
+    begun = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ("2 False\n", "") == (begun.stdout, begun.stderr)

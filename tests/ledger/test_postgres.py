@@ -105,3 +105,20 @@ def test_feedback_and_words_are_kept_there_too(postgres: Postgres, tmp_path: Pat
         with store.reading() as connection:
             assert [*connection.scalars(select(feedback.c.score))] == [0.25]
             assert [*connection.scalars(select(captures.c.request_id))] == ["req_3"]
+
+
+def test_nothing_that_a_caller_says_holds_up_the_others(postgres: Postgres, tmp_path: Path):
+    """PostgreSQL has no character 0 and no number beyond its own: one is replaced, the other left out and counted."""
+    journal = Journal(tmp_path / JOURNAL_FOLDER)
+    journal.open()
+    assert journal.append(replace(OPINION, comment="a\0b"))
+    assert journal.append(record("beyond", prompt_tokens=2**40))
+    assert journal.append(record("after"))
+    journal.close()
+    tally = Tally()
+    with Store.of(tmp_path, settings(postgres)) as store:
+        drain(tmp_path, store, tally)
+        with store.reading() as connection:
+            assert [*connection.scalars(select(feedback.c.comment))] == ["a\ufffdb"]
+            assert [*connection.scalars(select(records.c.request_id))] == ["after"]
+    assert tally == Tally(stored=1, unreadable=1)
