@@ -8,7 +8,7 @@ from router.config import Config
 from router.errors import ConfigError
 from router.limits.commons import Desk
 
-NO_REDIS = "replicas.redis needs the redis library: pip install 'shunt[redis]'"
+NO_REDIS = "replicas.redis needs the redis library: pip install redis"
 IDENTITY = "identity"
 
 

@@ -11,7 +11,7 @@ from router.cache.terms import Terms
 from router.config import CacheSettings
 from router.errors import ConfigError
 
-NO_REDIS = "cache.redis needs the redis library: pip install 'shunt[redis]'"
+NO_REDIS = "cache.redis needs the redis library: pip install redis"
 
 
 def store_of(settings: CacheSettings) -> Store:

@@ -41,7 +41,7 @@ def _redis(what: str, address: Secret) -> Finding:
     try:
         from router.limits.redis import ping  # noqa: PLC0415 - an extra
     except ImportError:
-        return Finding("bad", what, "the redis library is not installed", "pip install 'shunt[redis]'")
+        return Finding("bad", what, "the redis library is not installed", "pip install redis")
     try:
         asyncio.run(ping(address.value, PATIENCE_S))
     except ValueError:

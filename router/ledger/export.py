@@ -26,7 +26,7 @@ def export(config: Config, form: Format, out: BinaryIO, since: float | None = No
     """Write every record from `since` on, oldest first, and return how many; what waits in the journals is stored first.
 
     Raises:
-        ConfigError: the ledger cannot be used, or Parquet was asked for and pyarrow is not installed.
+        ConfigError: the ledger cannot be used.
     """
     write = {Format.JSONL: _jsonl, Format.CSV: _csv, Format.PARQUET: _parquet}[form]
     try:
@@ -74,18 +74,25 @@ def _csv(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
 
 
 def _parquet(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - 40 MB that only this format needs
-        import pyarrow.parquet as pq  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError("Parquet needs pyarrow: pip install 'shunt[parquet]'") from None
-    kinds = {Boolean: pa.bool_(), Float: pa.float64(), Integer: pa.int64()}
-    schema = pa.schema([(column.name, _kind(column.type, kinds, pa.string())) for column in COLUMNS])
+    # 12 MB that only this format needs.
+    from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema  # noqa: PLC0415
+    from arro3.io import write_parquet  # noqa: PLC0415
+
+    kinds = {Boolean: DataType.bool(), Float: DataType.float64(), Integer: DataType.int64()}
+    types = {column.name: _kind(column.type, kinds, DataType.utf8()) for column in COLUMNS}
+    schema = Schema([Field(name, kind) for name, kind in types.items()])
     count = 0
-    with pq.ParquetWriter(out, schema) as writer:
+
+    def tables() -> Iterator[RecordBatch]:
+        nonlocal count
         for batch in batches:
-            writer.write_table(pa.Table.from_pylist(batch, schema))
             count += len(batch)
+            columns = [Array([row[name] for row in batch], kind) for name, kind in types.items()]
+            yield RecordBatch.from_arrays(columns, schema=schema)
+
+    # Declared to take a sequence, it reads an iterator as it writes.
+    lazily: Any = tables()
+    write_parquet(RecordBatchReader.from_batches(schema, lazily), out, compression="snappy")
     return count
 
 

@@ -113,7 +113,7 @@ class Store:
         except ArgumentError:
             raise ConfigError(f"{settings.url.env} must be an address like postgresql://user@host/database") from None
         except ImportError:
-            raise ConfigError("PostgreSQL needs psycopg: pip install 'shunt[postgres]'") from None
+            raise ConfigError("PostgreSQL needs psycopg: pip install 'psycopg[binary]'") from None
 
     def migrate(self) -> None:
         """Bring the tables to this version, one process at a time.
