@@ -9,12 +9,13 @@ import aiohttp
 import pytest
 from rich.console import Console
 
+from router import policy
 from router.errors import ConfigError
 from router.ledger.journal import Journal
 from router.watching import screen
-from router.watching.commands import place
 from router.watching.follower import Follower
 from router.watching.frame import frame
+from router.watching.place import place
 from router.watching.scrape import Scrape, scrape
 from tests.fakes.large import LargeServer
 from tests.fakes.patience import PATIENCE_S
@@ -140,10 +141,13 @@ async def test_top_and_tail_show_a_running_router(tmp_path: Path):
         await tail.wait()
         assert (request_id in line, "large ok 200" in line, "canary" in line) == (True, True, False)
         address = f"{shunt.root_url}/metrics"
-        shown = await shunt.command("top", "--once", "--interval", "0.2", "--url", address, "--key", KEY)
+        shown = [
+            await shunt.command("top", "--once", "--interval", "0.2", "--url", url, "--key", KEY)
+            for url in (address, shunt.root_url)
+        ]
         with pytest.raises(ConfigError, match="answers 401: give a key with --key or SHUNT_API_KEY"):
             await asyncio.to_thread(scrape, address, 0.0, "wrong")
-    assert ("large" in shown, "saved $" in shown) == (True, True)
+    assert [("large" in told, "saved $" in told) for told in shown] == [(True, True)] * 2
 
 
 @pytest.mark.parametrize(("given", "taken"), [(None, KEY), ("other", "other")])
@@ -152,7 +156,7 @@ def test_top_takes_the_policy_files_key(given: str | None, taken: str, tmp_path:
     monkeypatch.setenv("WATCHED_KEY", KEY)
     path = tmp_path / "shunt.yaml"
     path.write_text(POLICY.format(large="http://127.0.0.1:9/v1"))
-    assert place(path, given) == ("http://127.0.0.1:8099/metrics", taken)
+    assert place(policy.load(path), given) == ("http://127.0.0.1:8099/metrics", taken)
 
 
 async def test_top_without_a_router_says_so(tmp_path: Path):

@@ -88,17 +88,20 @@ def export(
 @ledger_app.command()
 def verify(
     config: ConfigPath = None,
-    url: Annotated[str | None, typer.Option(help="The running server; default: the policy file's address.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="SHUNT_API_KEY", help="A key, where the server wants one.")] = None,
+    url: Annotated[str | None, typer.Option(help="Its address, if it is not where the policy file says.")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="SHUNT_API_KEY", help="A key; default: the first of the policy file.")
+    ] = None,
 ) -> None:
     """Check that journals, store and the metrics of the running server agree; status 1 when they do not."""
     from router import policy  # noqa: PLC0415
     from router.ledger import verify as checks  # noqa: PLC0415
     from router.ledger.scrape import scraper  # noqa: PLC0415
+    from router.watching.place import metrics_at, place  # noqa: PLC0415
 
     found = policy.load(config)
     results = checks.verify_store(found)
-    scrape = scraper(url or f"http://{found.server.host}:{found.server.port}", key)
+    scrape = scraper(*((metrics_at(url), key) if url else place(found, key)))
     if scrape is None:
         typer.echo("-      no server answers, so that no metrics were compared")
     else:

@@ -11,7 +11,7 @@ PATIENCE = aiohttp.ClientTimeout(total=10)
 
 
 def scraper(url: str, key: str | None) -> Callable[[], str] | None:
-    """What asks the server at `url`; None when nobody listens there.
+    """What asks for the metrics at `url`; None when nobody listens there.
 
     Raises:
         ConfigError: the server wants a key.
@@ -19,7 +19,7 @@ def scraper(url: str, key: str | None) -> Callable[[], str] | None:
     headers = {"authorization": f"Bearer {key}"} if key else {}
 
     def scrape() -> str:
-        return asyncio.run(_get(f"{url.rstrip('/')}/metrics", headers))
+        return asyncio.run(_get(url, headers))
 
     try:
         scrape()

@@ -41,7 +41,7 @@ def top(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="The policy file, as for `shunt serve`.")
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Its metrics, if they are not where the policy file says.")] = None,
+    url: Annotated[str | None, typer.Option(help="Its address, if it is not where the policy file says.")] = None,
     interval: Annotated[float, typer.Option(min=0.2, max=60, help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Print one table and end.")] = False,
     key: Annotated[
@@ -49,10 +49,12 @@ def top(
     ] = None,
 ) -> None:
     """Show requests, split, latency, queues, savings and health of a running router."""
+    from router import policy  # noqa: PLC0415
     from router.watching import screen  # noqa: PLC0415
+    from router.watching.place import metrics_at, place  # noqa: PLC0415
     from router.watching.scrape import Scrape, scrape  # noqa: PLC0415
 
-    address, key = (url, key) if url else place(config, key)
+    address, key = (metrics_at(url), key) if url else place(policy.load(config), key)
 
     def look() -> Scrape:
         return scrape(address, time.monotonic(), key)
@@ -61,13 +63,3 @@ def top(
         (screen.once if once else screen.watch)(look, Console(), interval)
     except KeyboardInterrupt:
         raise typer.Exit from None
-
-
-def place(path: Path | None, key: str | None) -> tuple[str, str | None]:
-    """Where the metrics of the policy file's server are, and a key for them if there is one."""
-    from router import policy  # noqa: PLC0415
-
-    server = policy.load(path).server
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    own = server.keys[0].value if server.keys else None
-    return f"http://{host}:{server.port}/metrics", key or own
