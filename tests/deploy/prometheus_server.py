@@ -10,6 +10,7 @@ import aiohttp
 import yaml
 
 from tests.deploy.places import DEPLOY, program
+from tests.fakes.patience import PATIENCE_S
 
 STEP_S = 0.5
 
@@ -39,7 +40,7 @@ class PrometheusServer:
         arguments.append("--enable-feature=exemplar-storage")
         self._process = await asyncio.create_subprocess_exec(program("prometheus"), *arguments)
         self._http = aiohttp.ClientSession(f"http://127.0.0.1:{self.port}")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not await self._is_ready():
                 await asyncio.sleep(0.05)
         return self

@@ -21,6 +21,7 @@ from tests.deploy.places import program
 from tests.deploy.prometheus_server import STEP_S, PrometheusServer
 from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import LargeServer
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.shunt import ShuntServer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("dashboards")]
@@ -66,7 +67,7 @@ async def observed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ob
 
 
 async def _until(prometheus: PrometheusServer, expression: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not await prometheus.now(expression):
             await asyncio.sleep(STEP_S)
 

@@ -11,6 +11,7 @@ import yaml
 from router.config import Config
 from router.telemetry.metrics import Metrics
 from tests.deploy.places import DEPLOY, program
+from tests.fakes.patience import PATIENCE_S
 from tests.telemetry.test_metrics import CONFIG
 
 RULES = sorted((DEPLOY / "prometheus" / "rules").glob("*.yml"))
@@ -26,7 +27,9 @@ def rules(kind: str) -> Iterator[dict[str, Any]]:
 
 def promtool(*arguments: str) -> None:
     """Run it; what it says is in the failure."""
-    done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [program("promtool"), *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

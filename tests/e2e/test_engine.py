@@ -25,17 +25,13 @@ class EngineServer(ShuntServer):
     model: Path
     options: tuple[str, ...] = ()
 
-    async def start(self) -> None:
-        """Start it and wait for /readyz."""
+    async def _begin(self) -> None:
         with (self.folder / "serve.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "router", "engine", "--model", str(self.model),
                 "--port", str(self.port), "--context", "256", "--parallel", "2", "--threads", "1", *self.options,
                 stdout=log, stderr=log, env=self.environ, cwd=ROOT,
             )  # fmt: skip
-        async with asyncio.timeout(180):
-            while not await self._is_ready():
-                await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -66,6 +66,7 @@ def kept(folder: Path, *columns: object) -> list[tuple]:
 async def test_thumbs_and_captured_words_teach_the_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Answers are rated by thumbs, prompts come from what was captured: `shunt train --from-ledger` needs nothing else."""
     rows = traffic(40)
+    monkeypatch.setattr("router.captures.MAX_IN_FLIGHT", len(rows))  # a busy machine drops words, this one must not
     async with LargeServer() as large:
         path = written(tmp_path, large, CAPTURE)
         async with served(path) as (url, _), aiohttp.ClientSession(url) as http:

@@ -114,7 +114,7 @@ async def test_one_callers_flood_does_not_hold_up_another(http: aiohttp.ClientSe
     for caller in callers:
         caller.cancel()
     assert {asyncio.CancelledError} == {type(left) for left in await asyncio.gather(*callers, return_exceptions=True)}
-    assert overtaken < 10
+    assert overtaken < 20  # in the order of arrival it would be all that wait: 25 or more
 
 
 async def test_an_answer_that_nobody_waits_for_is_billed_exactly(shunt: ShuntServer, http: aiohttp.ClientSession):

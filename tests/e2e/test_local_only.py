@@ -11,10 +11,13 @@ import pytest_asyncio
 from router.policy import DEFAULT_FILE
 from tests.e2e.samples import metric
 from tests.fakes.gguf_model import write_tiny_gguf
+from tests.fakes.patience import PATIENCE_S
+from tests.fakes.served import until
 from tests.fakes.shunt import ShuntServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+LEFT = '"outcome": "client_gone"'
 ENDLESS = {"model": "small", "max_tokens": 4000, "ignore_eos": True, "messages": [{"role": "user", "content": "Go on"}]}
 
 
@@ -58,19 +61,23 @@ async def live(http: aiohttp.ClientSession) -> float:
         return metric(await answer.text(), "shunt_engine_live", target="small")
 
 
-async def until_live(http: aiohttp.ClientSession, count: int, within_s: float) -> None:
-    async with asyncio.timeout(within_s):
+async def until_live(http: aiohttp.ClientSession, count: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
         while await live(http) != count:
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_row_31_a_client_that_leaves_stops_the_local_work(http: aiohttp.ClientSession, stream: bool):
-    """Generation for nobody ends, streamed or not (the engine's figures are a heartbeat, a second, old at most)."""
-    await until_live(http, 0, 10)
+async def test_row_31_a_client_that_leaves_stops_the_local_work(
+    http: aiohttp.ClientSession, shunt: ShuntServer, stream: bool
+):
+    """Generation for nobody ends before its time, streamed or not (the engine's figures are a heartbeat old at most)."""
+    await until_live(http, 0)
+    left = shunt.log().count(LEFT)
     request = asyncio.create_task(http.post("/v1/chat/completions", json=ENDLESS | {"stream": stream}))
-    await until_live(http, 1, 10)
+    await until_live(http, 1)
     if request.done():
         request.result().close()
     request.cancel()
-    await until_live(http, 0, 2.5)
+    await until_live(http, 0)
+    await until(lambda: shunt.log().count(LEFT) == left + 1)

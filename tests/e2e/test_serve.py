@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.prompts import EASY, HARD
 from tests.e2e.samples import metric
 from tests.fakes.large import LargeServer
+from tests.fakes.patience import AT_ONCE_S
 from tests.fakes.shunt import ShuntServer
 
 POLICY = """
@@ -189,7 +190,7 @@ async def test_a_kill_loses_no_answered_request(
 
 
 async def test_a_client_that_leaves_stops_the_work(shunt: ShuntServer, large: LargeServer, tmp_path: Path):
-    """Closing the connection before the first byte closes the upstream within a second and is recorded once."""
+    """Closing the connection before the first byte closes the upstream at once and is recorded once."""
     from tests.fakes import faults
 
     large.script.append(faults.never_answer())
@@ -198,8 +199,9 @@ async def test_a_client_that_leaves_stops_the_work(shunt: ShuntServer, large: La
         request = asyncio.create_task(session.post(f"{shunt.base_url}/chat/completions", json=body))
         await large.request_arrived()
         request.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(AT_ONCE_S):
             await large.client_disconnected()
+    await shunt.logged("client_gone")
     json.loads(await shunt.command("usage", "--json"))
     assert [row["outcome"] for row in ledger(tmp_path)] == ["client_gone"]
 
@@ -207,6 +209,7 @@ async def test_a_client_that_leaves_stops_the_work(shunt: ShuntServer, large: La
 async def test_no_secret_and_no_prompt_is_logged(shunt: ShuntServer, client: openai.AsyncOpenAI):
     """The log says what was decided and never what was said."""
     await client.chat.completions.create(model="large", messages=[{"role": "user", "content": "canary prompt 91"}])
+    await shunt.logged('"outcome": "ok"')
     assert "canary prompt 91" not in shunt.log()
     assert KEY not in shunt.log()
     assert KEY not in await scrape(shunt)

@@ -13,6 +13,7 @@ from router.shadow.label import FOLDER
 from tests.e2e.samples import metric
 from tests.fakes import faults
 from tests.fakes.large import Behaviour, LargeServer, answer_tokens
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.shunt import ShuntServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -82,7 +83,7 @@ async def ask(http: aiohttp.ClientSession, model: str, text: str, headers: dict[
 
 async def results(http: aiohttp.ClientSession, result: str, least: float) -> str:
     """The metrics, once a copy has come to this end so many times."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             async with http.get("/metrics") as answer:
                 text = await answer.text()
@@ -218,8 +219,7 @@ async def test_a_stop_drops_what_is_under_way(trio: Trio, tmp_path: Path):
         asked, gone = trio.large.counts.requests, trio.large.counts.disconnects
         await ask(session, "auto", "What is 10+10?")
         await trio.large.request_arrived(asked + 1)
-        async with asyncio.timeout(15):
-            await server.stop()
+        await server.stop()
         release.set()
         await trio.large.client_disconnected(gone + 1)
     report = json.loads(await server.command("usage", "--json", "--by", "route", "--by", "outcome"))

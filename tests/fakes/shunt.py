@@ -14,6 +14,7 @@ from tests.fakes.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.05
+PORTS = 3
 
 
 class ShuntServer:
@@ -45,16 +46,34 @@ class ShuntServer:
         await self.stop()
 
     async def start(self) -> None:
-        """Start it and wait for /readyz."""
+        """Start it and wait for /readyz; another free port where somebody has taken this one meanwhile."""
+        for _ in range(PORTS):
+            before = len(self.log())
+            await self._begin()
+            if await self._comes_up():
+                return
+            told = self.log()[before:]
+            if "cannot listen on" not in told:
+                break
+            self.port = _free_port()
+        raise AssertionError(f"shunt serve ended with {self.process.returncode}:\n{self.log()}")
+
+    async def _begin(self) -> None:
         log = (self.folder / "serve.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "router", "serve", "--config", str(self.config), "--port", str(self.port),
             stdout=log, stderr=log, env=self.environ, cwd=ROOT,
         )  # fmt: skip
         log.close()
+
+    async def _comes_up(self) -> bool:
+        """False when the process ended before it was ready."""
         async with asyncio.timeout(PATIENCE_S):
             while not await self._is_ready():
+                if self.process.returncode is not None:
+                    return False
                 await asyncio.sleep(POLL_S)
+        return True
 
     async def stop(self) -> None:
         """SIGTERM, and wait for the end."""
@@ -70,7 +89,8 @@ class ShuntServer:
 
     def log(self) -> str:
         """Everything that the process printed."""
-        return (self.folder / "serve.log").read_text(errors="replace")
+        path = self.folder / "serve.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     async def logged(self, text: str) -> None:
         """Wait until the process has printed `text`: readiness is told before the start screen is shown."""
@@ -89,8 +109,6 @@ class ShuntServer:
         return out.decode()
 
     async def _is_ready(self) -> bool:
-        if self.process.returncode is not None:
-            raise AssertionError(f"shunt serve ended with {self.process.returncode}:\n{self.log()}")
         try:
             async with aiohttp.ClientSession() as session, session.get(f"{self.root_url}/readyz") as answer:
                 return answer.status == 200

@@ -19,13 +19,14 @@ from router.limits.quotas import Quotas, Spent
 from router.limits.shared import SharedTicket
 from router.limits.till import PER_USD
 from tests.fakes.large import DEFAULT_TOKENS, LargeServer
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.redis import RedisServer, needs_redis, redis_server
 from tests.fakes.served import served, until
 
 pytestmark = needs_redis
 
 TEAM = Caller(key="app", tags=frozenset({"team-a"}))
-PATIENCE_S = 20.0  # a busy machine is no outage; one that is meant refuses the connection at once
+# A busy machine is no outage; one that is meant refuses the connection at once.
 
 
 @pytest.fixture
@@ -115,11 +116,14 @@ async def _of(asked) -> bool:
 
 async def test_what_a_killed_replica_held_comes_back(redis: RedisServer, monkeypatch: pytest.MonkeyPatch):
     """Its claims end with their lease: nobody is there to renew them."""
-    monkeypatch.setattr(commons, "LEASE_MS", 300)
     async with replicas(redis, Limit("all", usd_per_day=10.0, concurrent=1), "a", "b") as (one, other):
+        monkeypatch.setattr(commons, "LEASE_MS", 600_000)
         assert not isinstance(await begin(one, 10.0), str)
-        one.commons._closing.set()
         assert await begin(other, 10.0) == "rate_limit_exceeded"
+        # Its last word is a short lease.
+        monkeypatch.setattr(commons, "LEASE_MS", 1)
+        await one.commons._renew([*one.commons._live])
+        one.commons._closing.set()
         await until(lambda: _of(begin(other, 10.0)))
 
 
