@@ -1,5 +1,7 @@
 """The ledger in a real PostgreSQL: the same promises as in the file beside the journal."""
 
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -75,7 +77,7 @@ def test_replicas_that_begin_together_migrate_once(postgres: Postgres, tmp_path:
 
 
 def test_a_database_that_is_away_costs_nothing_but_time(postgres: Postgres, tmp_path: Path):
-    """Killed under load and away for as long as it likes: records wait in the journal, and arrive once when it is back."""
+    """Away for as long as it likes: records wait in the journal, and arrive once when it is back."""
     drainer, tally = Drainer(tmp_path, Tally(), settings(postgres)), Tally()
     written(tmp_path, "before")
     drainer.drain_once()
@@ -89,6 +91,42 @@ def test_a_database_that_is_away_costs_nothing_but_time(postgres: Postgres, tmp_
     assert (len(found), max(found.values()), tally.dropped) == (61, 1, 0)
     with Store.of(tmp_path, settings(postgres)) as store, store.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(records)) == 61
+
+
+def test_a_database_that_is_killed_while_it_stores_loses_and_doubles_nothing(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Three crashes amid transactions, while requests go on being recorded: each record arrives once, none is dropped."""
+    monkeypatch.setattr("router.ledger.drain.BATCH_BYTES", 2048)
+    is_over, tally, count = threading.Event(), Tally(), 0
+    drainer = Drainer(tmp_path, tally, settings(postgres))
+    journal = Journal(tmp_path / JOURNAL_FOLDER, max_file_bytes=65_536)
+    journal.open()
+
+    def drain_all_the_time() -> None:
+        while not is_over.is_set():
+            drainer.drain_once()
+
+    with ThreadPoolExecutor(1) as beside:
+        draining = beside.submit(drain_all_the_time)
+        try:
+            for _ in range(3):
+                aim = tally.stored + 30
+                while tally.stored < aim and not draining.done():
+                    if count < tally.stored + 100:
+                        assert journal.append(record(f"req_{count}"))
+                        count += 1
+                    time.sleep(0)
+                postgres.stop()
+                postgres.start()
+        finally:
+            is_over.set()
+        draining.result()
+    journal.close()
+    drainer.drain_once()
+    found = ids(postgres, tmp_path)
+    assert found == Counter(f"req_{number}" for number in range(count))
+    assert tally.unreadable == 0
 
 
 def test_feedback_and_words_are_kept_there_too(postgres: Postgres, tmp_path: Path):
