@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SERVE ?=
+OBSERVE ?= 127.0.0.1:9090
 # The vision projector of llama.cpp is not used here; leaving it out halves the build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=off
 
@@ -61,15 +62,15 @@ tests/clients/node/node_modules/.done: tests/clients/node/package-lock.json
 policy: setup-dev
 	$(BIN)/shunt policy test --config router/policy/default.yaml
 
-observe:         ## Prometheus (Debian's package) with our rules beside a running Shunt (whose key is in SHUNT_API_KEY)
+observe:         ## Prometheus (Debian's package) with our rules beside a running Shunt (its key: SHUNT_API_KEY; another address: make observe OBSERVE=127.0.0.1:9091)
 	@command -v prometheus >/dev/null || { echo "Prometheus is not installed: apt-get install prometheus"; exit 1; }
 	@echo "Shunt        http://127.0.0.1:8080/metrics (start it with make serve)"
-	@echo "Prometheus   http://127.0.0.1:9090 (its alerts: http://127.0.0.1:9090/alerts)"
+	@echo "Prometheus   http://$(OBSERVE) (its alerts: http://$(OBSERVE)/alerts)"
 	@echo "Dashboards   deploy/grafana/dashboards, for a Grafana whose data source is that Prometheus"
 	@mkdir -p build/prometheus
 	@umask 077; printf %s "$$SHUNT_API_KEY" > build/prometheus.key
 	prometheus --config.file=deploy/prometheus/$(if $(SHUNT_API_KEY),with-key,prometheus).yml --storage.tsdb.path=build/prometheus \
-	  --enable-feature=exemplar-storage --web.listen-address=127.0.0.1:9090 --log.level=warn
+	  --enable-feature=exemplar-storage --web.listen-address=$(OBSERVE) --log.level=warn
 
 pictures: setup-dev  ## draw the dashboards under load into docs/images (needs Debian's prometheus)
 	SHUNT_PICTURES=docs/images SHUNT_PICTURE_ROUNDS=12 $(BIN)/python -m pytest -n 0 tests/deploy/test_dashboards.py
