@@ -59,7 +59,10 @@ class Drainer:
                 self._tally.current_at = time.monotonic()
                 return
             with Store.of(self._state_dir, self._settings) as store:
-                drain(self._state_dir, store, self._tally, wait=False)
+                if not drain(self._state_dir, store, self._tally, wait=False):
+                    # Whoever is at it may have passed our last lines already.
+                    self._seen = None
+                    return
                 self._prune(store, time.time())
         except (SQLAlchemyError, OSError, ConfigError) as error:
             if not self._is_failing:

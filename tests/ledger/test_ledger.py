@@ -1,5 +1,6 @@
 """The facade that the request path holds."""
 
+import fcntl
 import subprocess
 import sys
 import time
@@ -9,8 +10,9 @@ import pytest
 
 from router.config import Config, LedgerSettings
 from router.errors import ConfigError
-from router.ledger.drain import journal_sizes
+from router.ledger.drain import LOCK_NAME, journal_sizes
 from router.ledger.drainer import Drainer
+from router.ledger.journal import JOURNAL_FOLDER
 from router.ledger.ledger import Ledger
 from router.ledger.store import FILE_NAME
 from router.ledger.tally import Tally
@@ -87,6 +89,24 @@ def test_a_store_that_is_down_is_said_once_and_then_back(tmp_path: Path, caplog:
     assert 0 <= books.tally.behind_s < 60
     assert [entry.levelname for entry in caplog.records] == ["ERROR", "WARNING"]
     assert stored_ids(tmp_path / "state") == ["waits"]
+    books.close()
+
+
+def test_what_another_process_was_draining_is_looked_at_again(tmp_path: Path):
+    """A command that drains at the same moment may have passed the last lines: nothing counts as stored because of it."""
+    books = ledger(tmp_path)
+    books._journal.open()
+    drainer = Drainer(tmp_path / "state", books.tally)
+    drainer.drain_once()
+    books.record(record("late"))
+    books.tally.current_at = 0.0
+    with (tmp_path / "state" / JOURNAL_FOLDER / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        drainer.drain_once()
+    assert (books.tally.stored, books.tally.current_at) == (0, 0.0)
+    drainer.drain_once()
+    assert stored_ids(tmp_path / "state") == ["late"]
+    assert 0 <= books.tally.behind_s < 60
     books.close()
 
 
