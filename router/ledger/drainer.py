@@ -48,10 +48,13 @@ class Drainer:
         is_last = False
         while not is_last:
             is_last = is_stopping.wait(INTERVAL_S)
-            self.drain_once()
+            self.drain_once(wait=is_last)
 
-    def drain_once(self) -> None:
-        """One pass if a journal has changed; a store that fails is reported once and tried again at the next one."""
+    def drain_once(self, *, wait: bool = False) -> None:
+        """One pass if a journal has changed; a store that fails is reported once and tried again at the next one.
+
+        While another process drains there is none, or with `wait` one after its.
+        """
         started_at = time.monotonic()
         try:
             sizes = frozenset(journal_sizes(self._state_dir))
@@ -59,7 +62,7 @@ class Drainer:
                 self._tally.current_at = time.monotonic()
                 return
             with Store.of(self._state_dir, self._settings) as store:
-                if not drain(self._state_dir, store, self._tally, wait=False):
+                if not drain(self._state_dir, store, self._tally, wait=wait):
                     # Whoever is at it may have passed our last lines already.
                     self._seen = None
                     return

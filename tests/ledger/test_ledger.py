@@ -3,6 +3,7 @@
 import fcntl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from router.ledger.journal import JOURNAL_FOLDER
 from router.ledger.ledger import Ledger
 from router.ledger.store import FILE_NAME
 from router.ledger.tally import Tally
+from tests.fakes.patience import PATIENCE_S
 from tests.ledger.books import stored_ids
 from tests.ledger.examples import record
 
@@ -107,6 +109,23 @@ def test_what_another_process_was_draining_is_looked_at_again(tmp_path: Path):
     drainer.drain_once()
     assert stored_ids(tmp_path / "state") == ["late"]
     assert 0 <= books.tally.behind_s < 60
+    books.close()
+
+
+def test_the_last_pass_waits_for_another_processs(tmp_path: Path):
+    """A server that stops while a command drains leaves nothing in its journal."""
+    books, is_stopping = ledger(tmp_path), threading.Event()
+    books._journal.open()
+    books.record(record("last"))
+    is_stopping.set()
+    with (tmp_path / "state" / JOURNAL_FOLDER / LOCK_NAME).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stopping = threading.Thread(target=Drainer(tmp_path / "state", books.tally).run, args=(is_stopping,))
+        stopping.start()
+        stopping.join(0.2)  # long enough to see one that does not wait end
+        assert stopping.is_alive()
+    stopping.join(PATIENCE_S)
+    assert stored_ids(tmp_path / "state") == ["last"]
     books.close()
 
 
