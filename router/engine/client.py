@@ -156,6 +156,7 @@ class EngineClient(asyncio.Protocol):
     def __init__(self, on_connected: Callable[["EngineClient"], None] | None = None) -> None:
         self.hello: asyncio.Future[wire.Hello] = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()
+        self.received_bytes = 0
         self._on_connected = on_connected
         self._transport: asyncio.Transport | None = None
         self._splitter = wire.Splitter()
@@ -226,6 +227,7 @@ class EngineClient(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand what the child sent to whoever waits for it."""
+        self.received_bytes += len(data)
         try:
             for payload in self._splitter.feed(data):
                 for event in wire.events(payload):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, TypeAlias
 
-from router.engine import heart, wire
+from router.engine import heart, vitals, wire
 from router.engine.activity import Activity
 from router.engine.budget import NoRoomError
 from router.engine.client import EngineClient, LoadRefusedError
@@ -252,7 +252,8 @@ class Supervisor:
                 self._pause_s = self._rhythm.first_pause_s
 
     async def _end_of(self, child: Child) -> str | None:
-        silence = asyncio.create_task(heart.listen(child.client, self._rhythm.heartbeat, self._hear))
+        is_held_up = partial(vitals.is_held_up, child.process.pid)
+        silence = asyncio.create_task(heart.listen(child.client, self._rhythm.heartbeat, self._hear, is_held_up))
         death = asyncio.create_task(child.ended())
         dismissal = asyncio.create_task(self._dismissed.wait())
         idleness = asyncio.create_task(self._watch_idleness())

@@ -159,8 +159,8 @@ async def test_window_is_the_models_own(tiny: Path, tmp_path: Path) -> None:
 
 async def test_full_queue_is_overloaded(tiny: Path, tmp_path: Path) -> None:
     """Beyond `parallel` and `queue` a request is refused with a time to come back."""
-    async with _serving(_model(tiny, parallel=1, queue=1), tmp_path) as backend:
-        streams = [backend.stream(_ask(str(n), 200)) for n in range(6)]
+    async with _serving(_model(tiny, parallel=1, queue=1, context=4096), tmp_path) as backend:
+        streams = [backend.stream(_ask(str(n), 3000)) for n in range(6)]
         results = await asyncio.gather(*(anext(stream) for stream in streams), return_exceptions=True)
         refused = [error for error in results if isinstance(error, Overloaded)]
         assert len(refused) >= 3

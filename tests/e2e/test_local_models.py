@@ -107,6 +107,9 @@ async def test_one_callers_flood_does_not_hold_up_another(http: aiohttp.ClientSe
     callers = [asyncio.create_task(flood()) for _ in range(30)]
     async with asyncio.timeout(PATIENCE_S):
         while await figure(http, "shunt_queue_depth", target="small") < 25:
+            assert not any(caller.done() for caller in callers), [
+                caller.result() for caller in callers if caller.done()
+            ]
             await asyncio.sleep(0.02)
         before = ended
         await ask(TWO, 4)
