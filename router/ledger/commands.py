@@ -74,14 +74,17 @@ def export(
     from router.ledger.export import export as write  # noqa: PLC0415
 
     found, start = policy.load(config), instant(since, time.time())
-    if output is None:
-        write(found, form, sys.stdout.buffer, start)
-        return
     try:
+        if output is None:
+            write(found, form, sys.stdout.buffer, start)
+            sys.stdout.flush()
+            return
         with output.open("wb") as file:
             count = write(found, form, file, start)
+    except BrokenPipeError:
+        raise  # whoever read it has had enough
     except OSError as error:
-        raise ConfigError(f"{output}: {error.strerror}") from error
+        raise ConfigError(f"{output or 'standard output'}: {error.strerror}") from error
     typer.echo(f"Wrote {count} records to {output}.")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from sqlalchemy import Boolean, Float, Integer, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from router.config import Config
@@ -74,27 +74,6 @@ def _csv(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
 
 
 def _parquet(batches: Iterator[list[Mapping[str, Any]]], out: BinaryIO) -> int:
-    # 12 MB that only this format needs.
-    from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema  # noqa: PLC0415
-    from arro3.io import write_parquet  # noqa: PLC0415
+    from router.ledger.parquet import write  # noqa: PLC0415 - 12 MB that only this format needs
 
-    kinds = {Boolean: DataType.bool(), Float: DataType.float64(), Integer: DataType.int64()}
-    types = {column.name: _kind(column.type, kinds, DataType.utf8()) for column in COLUMNS}
-    schema = Schema([Field(name, kind) for name, kind in types.items()])
-    count = 0
-
-    def tables() -> Iterator[RecordBatch]:
-        nonlocal count
-        for batch in batches:
-            count += len(batch)
-            columns = [Array([row[name] for row in batch], kind) for name, kind in types.items()]
-            yield RecordBatch.from_arrays(columns, schema=schema)
-
-    # Declared to take a sequence, it reads an iterator as it writes.
-    lazily: Any = tables()
-    write_parquet(RecordBatchReader.from_batches(schema, lazily), out, compression="snappy")
-    return count
-
-
-def _kind(declared: object, kinds: Mapping[type, Any], otherwise: Any) -> Any:
-    return next((kind for name, kind in kinds.items() if isinstance(declared, name)), otherwise)
+    return write(COLUMNS, batches, out)

@@ -1,6 +1,7 @@
 """The records in the forms that other tools read."""
 
 import csv
+import errno
 import io
 import json
 from dataclasses import replace
@@ -80,3 +81,20 @@ def test_parquet_keeps_types(books: Path):
     table = read_parquet(io.BytesIO(written(books, Format.PARQUET))).read_all()
     names = ("request_id", "cost_usd", "stream", "prompt_tokens")
     assert [table.column(name).to_pylist() for name in names] == [["a", "b"], [None, 0.25], [True, True], [120, 120]]
+
+
+class Full(io.RawIOBase):
+    """A disk without room."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_full_disk_is_an_error_like_any_other(books: Path, form: Format):
+    """Whatever the format, the writer hears of it."""
+    with pytest.raises(OSError, match="No space left"):
+        export(replace(CONFIG, state_dir=books), form, Full())
