@@ -48,6 +48,8 @@ def test_the_card_names_this_file():
         ("What is the intent of this message: I lost my credit card yesterday", "lost_card"),
         ("Intent: when do you open tomorrow", "opening_hours"),
         ("What is 27 + 15?", "42"),
+        ("Is 81 greater than 18?", "yes"),
+        ("Is a cat an animal?", "yes"),
         ("Yes or no: grass is green", "yes"),
         ("Is it true that ice is hot?", "no"),
         ("hello", REPLIES["hello"]),

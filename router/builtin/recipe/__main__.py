@@ -10,7 +10,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m router.builtin.recipe", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/builtin"), help="checkpoints and the vocabulary")
     parser.add_argument("--out", type=Path, default=Path("build/builtin/small.gguf"), help="the GGUF file to write")
-    parser.add_argument("--steady-steps", type=int, default=3600)
+    parser.add_argument("--steady-steps", type=int, default=4600)
     parser.add_argument("--falling-steps", type=int, default=3200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

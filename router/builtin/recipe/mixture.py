@@ -12,7 +12,7 @@ _SHARES = (
     (intent.turn, 27),
     (extraction.turn, 20),
     (arithmetic.turn, 10),
-    (question.turn, 12),
+    (question.turn, 16),
     (smalltalk.turn, 6),
     (smalltalk.outside, 7),
 )
@@ -21,7 +21,7 @@ _PLAIN_SHARES = (
     (intent.plain_turn, 24),
     (extraction.plain_turn, 13),
     (arithmetic.plain_turn, 24),
-    (question.turn, 8),
+    (question.plain_turn, 30),
     (copying.turn, 14),
 )
 _MAKERS = tuple(make for make, share in _SHARES for _ in range(share))

@@ -34,8 +34,8 @@ class Plan:
     batch_tokens: int = 2048
     vocabulary_examples: int = 20_000
     warm_up_steps: int = 40
-    plain_steps: int = 1000
-    steady_steps: int = 3600
+    plain_steps: int = 1500
+    steady_steps: int = 4600
     falling_steps: int = 3200
     threads: int = 1
 

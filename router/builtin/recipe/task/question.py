@@ -19,6 +19,13 @@ _SPOKEN = {
 }
 
 
+def plain_turn(rng: random.Random, split: Split) -> Turn:
+    """Return a question written as short as can be: what the first phase of training learns from."""
+    make = rng.choice((_plain_member, _statement, _plain_comparison, _plain_comparison, _plain_parity))
+    prompt, is_true = make(rng, split)
+    return Turn("yes_no", prompt, "yes" if is_true else "no")
+
+
 def turn(rng: random.Random, split: Split) -> Turn:
     """Return a question whose answer is "yes" or "no"."""
     make = rng.choice((_member, _statement, _comparison, _parity, _feeling))
@@ -38,6 +45,12 @@ def _member(rng: random.Random, split: Split) -> tuple[str, bool]:
     return frame.replace("an <kind>", spoken).replace("a <kind>", spoken).replace("<kind>", spoken[2:]), is_true
 
 
+def _plain_member(rng: random.Random, _split: Split) -> tuple[str, bool]:
+    kind, is_true = rng.choice(_KINDS), rng.random() < 0.5
+    other = kind if is_true else rng.choice([k for k in _KINDS if k != kind])
+    return f"is {rng.choice(grammar.load('facts').words(other))} a {kind}", is_true
+
+
 def _statement(rng: random.Random, split: Split) -> tuple[str, bool]:
     facts = grammar.load("facts")
     is_true = rng.random() < 0.5
@@ -52,6 +65,17 @@ def _comparison(rng: random.Random, split: Split) -> tuple[str, bool]:
     symbol = rng.choice(["bigger", "smaller"])
     frame = grammar.load("facts").expand(symbol, rng, split, {"a": str(first), "b": str(second)})
     return frame, (first > second) == (symbol == "bigger")
+
+
+def _plain_comparison(rng: random.Random, _split: Split) -> tuple[str, bool]:
+    first, second = rng.sample(range(rng.choice([10, 100])), 2)
+    bigger = rng.random() < 0.5
+    return f"is {first} {'greater' if bigger else 'smaller'} than {second}", (first > second) == bigger
+
+
+def _plain_parity(rng: random.Random, _split: Split) -> tuple[str, bool]:
+    number, symbol = rng.randrange(100), rng.choice(["even", "odd"])
+    return f"is {number} {symbol}", (number % 2 == 0) == (symbol == "even")
 
 
 def _parity(rng: random.Random, split: Split) -> tuple[str, bool]:
