@@ -28,6 +28,7 @@ class Carrying:
     async def start(self, *, wait: bool) -> None:
         """Begin; with `wait` no request comes before the ledger was read, unless that takes longer than ten seconds."""
         self._task = asyncio.ensure_future(self._run())
+        self._task.add_done_callback(_ended)
         if wait:
             await asyncio.wait({self._task}, timeout=PATIENCE_S)
 
@@ -58,3 +59,8 @@ def _spent(config: Config, until: float) -> list[Spent]:
         from router.ledger.spending import Span, spent_in  # noqa: PLC0415
 
     return spent_in(config.state_dir, Span(month_start(until), day_start(until), until), config.ledger)
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("budgets begin at zero, until a restart: %s", type(error).__name__)
