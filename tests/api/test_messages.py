@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from tests.fakes import faults
-from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import LargeServer
 from tests.fakes.shunt import ShuntServer
 
@@ -28,22 +26,8 @@ policies:
 server: {{max_body_bytes: 100000, keys: [env:KEY]}}
 """
 KEY = "sk-ant-0123456789abcdef0123456789"
+ENVIRON = {"KEY": KEY}
 HELLO = {"model": "auto", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello there"}]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large() -> AsyncIterator[LargeServer]:
-    async with LargeServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
-    folder: Path = tmp_path_factory.mktemp("messages")
-    small = write_tiny_gguf(folder / "tiny.gguf", context=512)
-    policy = POLICY.format(small=small, large=large.base_url)
-    async with ShuntServer(folder, policy, environ={"KEY": KEY}) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")

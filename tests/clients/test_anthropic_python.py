@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import anthropic
 import pytest
 import pytest_asyncio
 
 from tests.fakes import faults
-from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import Call, LargeServer
 from tests.fakes.shunt import ShuntServer
 
@@ -34,20 +32,6 @@ WEATHER = {
     "description": "Tells the weather.",
     "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large() -> AsyncIterator[LargeServer]:
-    async with LargeServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
-    folder: Path = tmp_path_factory.mktemp("anthropic")
-    small = write_tiny_gguf(folder / "tiny.gguf", context=512)
-    async with ShuntServer(folder, POLICY.format(small=small, large=large.base_url)) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")

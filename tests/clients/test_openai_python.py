@@ -1,13 +1,11 @@
 """The official OpenAI SDK against a running router, with a local and a remote target behind it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import openai
 import pytest
 import pytest_asyncio
 
-from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import LargeServer
 from tests.fakes.shunt import ShuntServer
 
@@ -38,20 +36,6 @@ TURNS = [
     {"role": "user", "content": [{"type": "text", "text": "How are you?"}]},
 ]
 WINDOW = 512
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large() -> AsyncIterator[LargeServer]:
-    async with LargeServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
-    folder: Path = tmp_path_factory.mktemp("sdk")
-    small = write_tiny_gguf(folder / "tiny.gguf", context=WINDOW)
-    async with ShuntServer(folder, POLICY.format(small=small, large=large.base_url)) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")

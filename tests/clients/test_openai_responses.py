@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import openai
 import pytest
@@ -11,7 +10,6 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from tests.fakes import faults
-from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import Call, LargeServer, answer, answer_tokens
 from tests.fakes.shunt import ShuntServer
 
@@ -55,20 +53,6 @@ def hear(large: LargeServer) -> list[list[dict]]:
 
     large.script.append(behave)
     return heard
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large() -> AsyncIterator[LargeServer]:
-    async with LargeServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
-    folder: Path = tmp_path_factory.mktemp("responses")
-    small = write_tiny_gguf(folder / "tiny.gguf", context=512)
-    async with ShuntServer(folder, POLICY.format(small=small, large=large.base_url)) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")

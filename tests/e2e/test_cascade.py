@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,7 +10,6 @@ import pytest_asyncio
 
 from router.ledger.journal import JOURNAL_FOLDER
 from tests.e2e.samples import metric
-from tests.fakes.gguf_model import write_tiny_gguf
 from tests.fakes.large import LargeServer, answer_tokens
 from tests.fakes.shunt import ShuntServer
 
@@ -21,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 POLICY = """
 version: 1
 models:
-  small: {{backend: llama.cpp, source: "{small}", context: 512,
+  small: {{backend: llama.cpp, source: "{small}", context: 4096,
           price: {{input_usd_per_million: 1, output_usd_per_million: 10}}}}
   large: {{backend: openai, base_url: "{large}", model: l,
           price: {{input_usd_per_million: 100, output_usd_per_million: 1000}}}}
@@ -35,22 +33,10 @@ policies:
     select: [{{id: all, target: small}}]
     verify: {{target: small, escalate_to: large, below: -100, hold_tokens: 6, max_added_ms: 60000}}
 """
+WINDOW = 4096
+LONG = 4000
 ASK = {"messages": [{"role": "user", "content": "Go on"}], "max_tokens": 40, "ignore_eos": True}
 ANSWER = "".join(answer_tokens(12))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def large() -> AsyncIterator[LargeServer]:
-    async with LargeServer() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shunt(large: LargeServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ShuntServer]:
-    folder: Path = tmp_path_factory.mktemp("cascade")
-    small = write_tiny_gguf(folder / "tiny.gguf", context=512)
-    async with ShuntServer(folder, POLICY.format(small=small, large=large.base_url)) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -81,8 +67,8 @@ async def test_an_unsure_answer_is_escalated_and_paid_for(
 ):
     """The client sees the large model alone; the ledger has both costs, and the local work has stopped."""
     before = large.counts.requests
-    # The engine runs ahead of a reader that gets no processor: an answer of 400 tokens is long enough to be cut short.
-    text, headers = await ask(http, model="strict", stream=stream, max_tokens=400)
+    # The engine runs ahead of a reader that gets no processor: an answer of 4,000 tokens is long enough to be cut short.
+    text, headers = await ask(http, model="strict", stream=stream, max_tokens=LONG)
     assert (ANSWER, 1) == (text, large.counts.requests - before)
     assert ("large", "escalated:confidence") == (headers["x-shunt-model"], headers["x-shunt-reason"])
     assert "x-shunt-degraded" not in headers
@@ -90,7 +76,7 @@ async def test_an_unsure_answer_is_escalated_and_paid_for(
     assert ("small", "confidence", ["small:escalated", "large:ok"]) == (
         record["escalated_from"], record["escalation_signal"], record["attempts"],
     )  # fmt: skip
-    assert 6 <= record["escalation_completion_tokens"] < 400
+    assert 6 <= record["escalation_completion_tokens"] < LONG
     given_up = (record["escalation_prompt_tokens"] + 10 * record["escalation_completion_tokens"]) / 1e6
     answered = (100 * record["prompt_tokens"] + 1000 * record["completion_tokens"]) / 1e6
     assert given_up == pytest.approx(record["escalation_usd"])
