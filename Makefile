@@ -6,7 +6,7 @@ OBSERVE ?= 127.0.0.1:9090
 # The vision projector of llama.cpp is not used here; leaving it out halves the build.
 export CMAKE_ARGS ?= -DLLAVA_BUILD=off
 
-.PHONY: help setup setup-dev serve test lint unit clients policy observe pictures lock clean
+.PHONY: help setup setup-dev serve test lint unit fuzz clients policy observe pictures lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -39,6 +39,9 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: setup-dev  ## many more bodies for each endpoint than `make test` tries, and new ones each time
+	SHUNT_FUZZ=50 $(BIN)/python -m pytest -n auto --timeout 0 tests/api/test_fuzz.py
 
 # Clients that cannot be had here (no npm, no registry) are skipped by name.
 unit: setup-dev
