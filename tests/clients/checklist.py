@@ -70,7 +70,7 @@ TOOLS = (
     Row("24", "Deltas of calls have an index; id, type and name come once",
         ("tests/backends/test_toolcalls.py::test_names_are_said_once", MATRIX)),
     Row("25", "`tool_calls` is the reason where calls were made, never with an empty list",
-        ("tests/backends/test_local.py::test_tool_calls_are_openais_deltas", MATRIX)),
+        ("tests/backends/test_local_request.py::test_tool_calls_are_openais_deltas", MATRIX)),
     Row("26", "`tool_choice` none, auto, required and named; `parallel_tool_calls: false`",
         ("tests/engine/test_tools.py::test_the_choice_says_what_may_be_called",
          "tests/engine/test_child_structure.py::test_a_named_function_is_called", MATRIX)),
