@@ -4,9 +4,9 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from benchmarks.classifier_memory import measure as memory
 from benchmarks.pace import reference_ms
 from benchmarks.prompts import prompts
 from classifiers import Classifier, load
@@ -28,15 +28,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, object]:
-    """Microseconds of CPU for each judgement; kilobytes and milliseconds to load."""
-    before, start = _resident_kb(), time.process_time()
+    """Microseconds of CPU for each judgement; milliseconds to load, and kilobytes."""
+    start = time.process_time()
     classifier = load()
-    spent_ms, grown_kb = (time.process_time() - start) * 1e3, _resident_kb() - before
+    spent_ms = (time.process_time() - start) * 1e3
     return {
         "artifact": classifier.version,
         "load_cpu_ms": round(spent_ms, 1),
-        "load_resident_kb": grown_kb,
-        "judge_cpu_us": {name: _cost(classifier.judge, text) for name, text in _kinds().items()},
+        "memory_kb": memory(),
+        "judge_cpu_us": {name: _cost(classifier.judge, text) for name, text in kinds().items()},
         "hundred_words": compare(classifier, options.rounds),
     }
 
@@ -99,10 +99,17 @@ def lines(result: dict[str, Any]) -> list[str]:
     ]
     found = result["hundred_words"]
     costs = [f"{name:42} {found['median_us'][name]:>8} us, lowest {us:>8}" for name, us in found["lowest_us"].items()]
-    return [*kinds, f"{found['prompts']} different prompts of {WORDS} words, medians by round:", *costs]
+    held = ", ".join(f"{name} {kilobytes}" for name, kilobytes in result["memory_kb"].items())
+    return [
+        *kinds,
+        f"memory: {held}",
+        f"{found['prompts']} different prompts of {WORDS} words, medians by round:",
+        *costs,
+    ]
 
 
-def _kinds() -> dict[str, str]:
+def kinds() -> dict[str, str]:
+    """Prompts of every kind and length, each with its name."""
     words = " ".join((SENTENCE * 5).split()[:WORDS])
     return {
         "two words": "hello there",
@@ -128,8 +135,3 @@ def _microseconds(call: Call, text: str) -> float:
     start = time.thread_time_ns()
     call(text)
     return (time.thread_time_ns() - start) / 1e3
-
-
-def _resident_kb() -> int:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0])
