@@ -41,7 +41,7 @@ lint: setup-dev
 	$(BIN)/mypy
 
 fuzz: setup-dev  ## many more bodies for each endpoint than `make test` tries, and new ones each time
-	SHUNT_FUZZ=50 $(BIN)/python -m pytest -n auto --timeout 0 tests/api/test_fuzz.py
+	SHUNT_FUZZ=50 $(BIN)/python -m pytest -n auto --timeout 0 tests/api/test_fuzz.py tests/api/test_openapi.py
 
 # Clients that cannot be had here (no npm, no registry) are skipped by name.
 unit: setup-dev

@@ -124,6 +124,7 @@ def build(config: Config, *, on_start: Callable[[Runtime], Awaitable[None]] | No
         },
     )
     app.state.generations = generations
+    app.openapi = _described  # type: ignore[method-assign]  # FastAPI's own way
     _add_routes(app)
     gated = Auth(Inflight(Pinned(Quota(app), generations), most=config.server.max_inflight), ring=ring)
     whole = Boundary(gated, max_header_bytes=config.server.max_header_bytes, on_refused=runtime.refused)
@@ -140,6 +141,12 @@ def _add_routes(app: FastAPI) -> None:
         app.add_api_route(path, endpoint, methods=[method], response_model=None)
     for known in [one for one in app.routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())]:
         app.add_api_route(known.path, known.endpoint, methods=["HEAD"], response_model=None, include_in_schema=False)
+
+
+def _described() -> dict[str, Any]:
+    from router.api.openapi.document import document  # noqa: PLC0415 - the schemas are for those who ask for them
+
+    return document()
 
 
 async def _on_router_error(request: Request, error: RouterError) -> Response:

@@ -3,37 +3,20 @@
 2,000 bodies for each; `make fuzz` tries fifty times as many, and others each time.
 """
 
-import asyncio
 import copy
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from router import policy
-from router.app import build
-from router.backends.base import TargetState
-from router.backends.local import LocalBackend
-from router.chat import Chunk, Usage
-from router.engine import wire
+from tests.fakes.inside import Client
 
 BATCH = 20
 EXAMPLES = 100 * int(os.environ.get("SHUNT_FUZZ", "1"))
 
-POLICY = """
-version: 1
-models:
-  small: {{backend: llama.cpp, source: /nowhere.gguf, can: [chat, json, tools, vision, audio]}}
-  vectors: {{backend: llama.cpp, source: /nowhere.gguf, can: [embeddings]}}
-tiers: [small]
-policies:
-  auto: {{select: [{{id: all, target: small}}]}}
-state_dir: {folder}
-"""
 TURN = {"role": "user", "content": [{"type": "text", "text": "Hello"}]}
 CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 FUNCTION = {"name": "f", "description": "d", "parameters": {"type": "object"}}
@@ -133,83 +116,6 @@ JUNK = st.sampled_from(
 ) | st.recursive(st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2), max_leaves=3)  # fmt: skip
 
 
-class Small(LocalBackend):
-    """A model that is always ready and says the same."""
-
-    def state(self) -> TargetState:
-        return TargetState("ready")
-
-    async def stream(self, request):
-        for index in range(request.params.get("n") or 1):
-            yield Chunk({"content": "Hi"}, index)
-            yield Chunk({}, index, "stop")
-        yield Usage(3, 1)
-
-    async def start(self) -> None:
-        pass
-
-    async def count_tokens(self, request) -> int:
-        return 3
-
-    async def tokenize(self, text: str, *, add_special: bool = True) -> list[int]:
-        return [ord(char) for char in text]
-
-    async def detokenize(self, tokens) -> str:
-        return "".join(chr(token % 100) for token in tokens) or "x"
-
-    async def embed(self, request) -> wire.Embedded:
-        return wire.Embedded(1, [bytes(8) for _ in request.inputs], 1)
-
-
-class Client:
-    """The application without a socket."""
-
-    def __init__(self, app, runner: asyncio.Runner) -> None:
-        self.app, self.runner = app, runner
-
-    def send(self, path: str, bodies: list[bytes]) -> list[tuple[int, str, bytes]]:
-        """Status, media type and body of each answer."""
-
-        async def each() -> list[tuple[int, str, bytes]]:
-            return [await self._send(path, body) for body in bodies]
-
-        return self.runner.run(each())
-
-    async def _send(self, path: str, body: bytes) -> tuple[int, str, bytes]:
-        waiting, seen = [{"type": "http.request", "body": body}], []
-
-        async def receive() -> dict:
-            return waiting.pop() if waiting else await asyncio.Event().wait()
-
-        async def send(message: dict) -> None:
-            seen.append(message)
-
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
-                 "headers": headers, "http_version": "1.1", "scheme": "http"}  # fmt: skip
-        await self.app(scope, receive, send)
-        start, *rest = seen
-        kind = dict(start["headers"])[b"content-type"].decode()
-        return start["status"], kind, b"".join(message.get("body", b"") for message in rest)
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    path = folder / "shunt.yaml"
-    path.write_text(POLICY.format(folder=folder / "state"))
-    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
-        patch.setattr("router.runtime.build", lambda model, config, budget, *_: Small(model, config, budget=budget))
-        app = build(policy.load(path, {}))
-        inner = app
-        while not hasattr(inner, "router"):
-            inner = inner.app
-        lifespan = inner.router.lifespan_context(inner)
-        runner.run(lifespan.__aenter__())
-        yield Client(app, runner)
-        runner.run(lifespan.__aexit__(None, None, None))
-
-
 def places(value: object, path: tuple = ()) -> Iterator[tuple]:
     """The way to everything inside `value`."""
     if path:
@@ -266,11 +172,12 @@ def test_whatever_comes_is_answered_or_refused_by_name(client: Client, path: str
     @given(batches)
     def fuzz(batch) -> None:
         bodies = [json.dumps(changed(base, changes)).encode() for changes in batch]
-        for body, (status, kind, answer) in zip(bodies, client.send(path, bodies), strict=True):
-            assert status < 500, (body, answer)
-            assert answer, body
-            assert kind.partition(";")[0] in {"application/json", "text/event-stream"}
-            assert status < 400 or is_named(path, status, answer), (status, body, answer)
+        for body, answer in zip(bodies, client.send(path, bodies), strict=True):
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert answer.status < 500, (body, answer)
+            assert answer.body, body
+            assert kind in {"application/json", "text/event-stream"}
+            assert answer.status < 400 or is_named(path, answer.status, answer.body), (body, answer)
 
     fuzz()
 
@@ -280,5 +187,5 @@ def test_a_good_body_is_answered(client: Client, path: str):
     """What is fuzzed is near to what is right."""
     body = BODIES[path]
     fixes = {"/v1/messages": {"thinking": None}, "/v1/completions": {"best_of": None}}.get(path, {})
-    [(status, _, answer)] = client.send(path, [json.dumps(body | fixes).encode()])
-    assert status in {200, 202}, answer
+    [answer] = client.send(path, [json.dumps(body | fixes).encode()])
+    assert answer.status in {200, 202}, answer
