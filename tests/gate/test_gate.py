@@ -79,6 +79,12 @@ def test_row_6_too_many_headers_are_refused():
     assert client().get("/", headers={"h": "x" * 65_536}).status_code == 431
 
 
+def test_a_browsers_question_needs_no_key():
+    """A page's OPTIONS comes without one, and everything else is refused."""
+    guarded = client(keys=(Secret(KEY),))
+    assert [guarded.request(method, "/v1/models").status_code for method in ("OPTIONS", "GET")] == [200, 401]
+
+
 @pytest.mark.parametrize("headers", [{"authorization": f"Bearer {KEY}"}, {"x-api-key": KEY}])
 def test_a_key_opens_in_both_headers(headers: dict[str, str]):
     """OpenAI's and Anthropic's clients send the key in different headers."""
