@@ -81,7 +81,7 @@ def test_row_6_too_many_headers_are_refused():
 
 def test_a_browsers_question_needs_no_key():
     """A page's OPTIONS comes without one, and everything else is refused."""
-    guarded = client(keys=(Secret(KEY),))
+    guarded = client(keys=(Secret("K", KEY),))
     assert [guarded.request(method, "/v1/models").status_code for method in ("OPTIONS", "GET")] == [200, 401]
 
 
