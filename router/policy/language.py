@@ -86,11 +86,14 @@ _LETTERS: tuple[tuple[re.Pattern[str], tuple[Language, ...]], ...] = (
     (re.compile(r"[äöü]"), ("de",)),
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_BLANKED = {code: " " for code in range(128) if not chr(code).isalpha()}
+_BLANKED = bytes(code if chr(code).isalpha() else ord(" ") for code in range(128)).ljust(256)
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 
+Worths: TypeAlias = tuple[tuple[Language, int], ...]
+"""What a small word is worth for each language that has it."""
 
-def _worths(lists: Mapping[Language, str]) -> dict[str, tuple[tuple[Language, int], ...]]:
+
+def _worths(lists: Mapping[Language, str]) -> dict[str, Worths]:
     """What each small word is worth for each language that has it: the less, the more languages have it."""
     owners: dict[str, list[Language]] = {}
     for language, words in lists.items():
@@ -100,6 +103,7 @@ def _worths(lists: Mapping[Language, str]) -> dict[str, tuple[tuple[Language, in
 
 
 _WORTHS = _worths(_SMALL_WORDS)
+_PLAIN_WORTHS = {word.encode(): worths for word, worths in _WORTHS.items() if word.isascii()}
 
 
 def language_of(text: str) -> Language:
@@ -121,8 +125,8 @@ def language_of(text: str) -> Language:
 def _points(sample: str) -> dict[Language, int]:
     """What small words say for each language; a letter of one's own is worth a word."""
     points: dict[Language, int] = {}
-    for word in _words(sample):
-        for language, worth in _WORTHS.get(word, ()):
+    for worths in _told(sample):
+        for language, worth in worths or ():
             points[language] = points.get(language, 0) + worth
     if not sample.isascii():
         for language in _lettered(sample):
@@ -130,9 +134,12 @@ def _points(sample: str) -> dict[Language, int]:
     return points
 
 
-def _words(sample: str) -> list[str]:
-    # Most prompts are ASCII, and to split them at blanks takes a third of what the pattern takes.
-    return sample.translate(_BLANKED).split() if sample.isascii() else _WORD.findall(sample)
+def _told(sample: str) -> Iterable[Worths | None]:
+    """What each word says, None where nothing."""
+    if sample.isascii():
+        # Most prompts are, and to cut their bytes at blanks takes a tenth of what the pattern takes.
+        return map(_PLAIN_WORTHS.get, sample.encode().translate(_BLANKED).split())
+    return map(_WORTHS.get, _WORD.findall(sample))
 
 
 def _lettered(sample: str) -> Iterable[Language]:

@@ -51,5 +51,7 @@ def _gather(value: object, depth: int, pieces: list[str]) -> None:
             _gather(inner, depth - 1, pieces)
     elif isinstance(value, dict | Mapping):  # nearly all are dicts, which is quicker to see
         for key, inner in value.items():
-            if key not in BINARY_KEYS or not isinstance(inner, str):
+            if not isinstance(inner, str):
                 _gather(inner, depth - 1, pieces)
+            elif key not in BINARY_KEYS and not inner.startswith("data:"):  # no call of its own for what most are
+                pieces.append(inner)
