@@ -11,16 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.cues import CueMatcher, Lexicon
-from classifiers.ngrams import BITS, Hits, hits
+from classifiers.ngram_table import NgramTable
 from classifiers.reading import Reading, instruction
 from classifiers.shape import FORMS, OPEN, PRIORS, SHAPE, Shape, bounded, origins, shape
 from classifiers.structure import names, structure
-from classifiers.tasks import TASKS
 
 Floats = NDArray[np.float64]
-
-BLOCK = 512
-"""Rows that are multiplied at once: OpenBLAS starts threads for more, which costs more than the product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the heads see of a text; `asked` are the n-grams of its instruction alone."""
+    """Everything the heads see of a text; `asked` is its instruction alone."""
 
-    hits: Hits
-    asked: Hits
+    reading: Reading
+    asked: Reading
     shape: Shape
     structure: Floats
 
@@ -88,7 +84,8 @@ class Scorer:
             raise ValueError("made for other features than this version's; train it again")
         if tables.scales.shape != (4, len(SHAPE)) or tables.shape.shape != (len(FORMS), 3 * len(SHAPE)):
             raise ValueError("made for other shapes than this version's; train it again")
-        self._fold = BITS - (len(tables.task_words).bit_length() - 1)
+        self._words = [NgramTable(row[:, None]) for row in tables.words]
+        self._task_words = NgramTable(tables.task_words)
         self._origins = origins(tables.scales)
         self._shape = tables.shape * np.repeat(PRIORS, len(SHAPE))
         self._bias = tables.bias.tolist()
@@ -96,30 +93,19 @@ class Scorer:
     def evidence(self, reading: Reading) -> Evidence:
         """What the heads see of a reading."""
         asked = instruction(reading)
-        found = hits(reading)
-        of_asked = found if asked is reading else hits(asked)
-        return Evidence(found, of_asked, shape(reading), structure(asked, self.matcher))
+        return Evidence(reading, asked, shape(reading), structure(asked, self.matcher))
 
     def log_odds(self, evidence: Evidence) -> float:
         """Log-odds that the large model is needed."""
         form = evidence.shape.form
-        words = self.tables.words[form].take(evidence.hits.buckets) @ evidence.hits.weights
+        (words,) = self._words[form].sums(evidence.reading)
         asked = evidence.structure @ self.tables.structure if form == OPEN else 0.0
         built = bounded(evidence.shape.numbers, *self._origins).ravel() @ self._shape[form]
-        return float(words) + float(asked) + float(built) + float(self._bias[form])
+        return words + float(asked) + float(built) + float(self._bias[form])
 
     def task_probabilities(self, evidence: Evidence) -> Floats:
         """One probability for each task."""
-        logits = (
-            self._task_words(evidence.asked) + evidence.structure @ self.tables.task_structure + self.tables.task_bias
-        )
+        logits = self._task_words.sums(evidence.asked) + evidence.structure @ self.tables.task_structure
+        logits += self.tables.task_bias
         odds = np.exp(logits - logits.max())
         return np.asarray(odds / odds.sum(), dtype=np.float64)
-
-    def _task_words(self, found: Hits) -> NDArray[np.float32]:
-        rows, weights = found.buckets >> self._fold, found.weights
-        total = np.zeros(len(TASKS), dtype=np.float32)
-        for start in range(0, len(rows), BLOCK):
-            block = slice(start, start + BLOCK)
-            total += weights[block] @ self.tables.task_words.take(rows[block], axis=0)
-        return total

@@ -12,7 +12,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from classifiers.reading import Reading
@@ -98,8 +97,7 @@ def _edges(words: list[bytes], size: int) -> tuple[int, int]:
 
 def _stem(text: str, cue: int) -> _Stem:
     plain = text.removesuffix("$").lower()
-    points = np.array([ord(character) for character in plain], dtype=np.intp)
-    words = tokens(plain, points, digits=False).all
+    words = tokens(plain, plain.encode("utf-32-le"), digits=False).all
     if not words:
         raise ValueError(f"{text!r}: a stem needs a letter")
     whole = text.endswith("$") or _is_mark(plain[-1])

@@ -17,8 +17,9 @@ _PAIR = np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
 _PLANE = 0xFFFF
 
-_FOLDED = np.arange(_PLANE + 1, dtype=np.uint16)
-_FOLDED[DIGITS] = ord("0")
+FOLDED = np.arange(_PLANE + 1, dtype=np.uint16)
+"""Every code point of the basic plane, each digit as "0"."""
+FOLDED[DIGITS] = ord("0")
 
 
 def of_words(words: list[bytes]) -> Hashes:
@@ -33,7 +34,7 @@ def of_pairs(hashes: Hashes) -> Hashes:
 
 def of_runs(points: Points) -> Hashes:
     """One hash for each place where `RUN` characters start: their code points themselves, of 16 bits each."""
-    codes = _FOLDED.take(points & _PLANE)
+    codes = FOLDED.take(points & _PLANE)
     count = max(len(codes) - RUN + 1, 0)
     return np.ndarray((count,), dtype="<u8", buffer=codes, strides=(codes.itemsize,)) if count else _NONE
 

@@ -1,11 +1,12 @@
 """Marks of a text (punctuation and symbols) by what they are signs of, all counted in one pass."""
 
+import ctypes
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from classifiers.tokens import DIGITS
+from classifiers.native import library
+from classifiers.tokens import DIGITS, points_of
 
 
 class Marks(NamedTuple):
@@ -53,10 +54,17 @@ _ALL = sorted(set("".join(_SIGNS.values())))
 _NUMBER = np.zeros(0x10000, dtype=np.uint8)
 _NUMBER[[ord(mark) for mark in _ALL]] = np.arange(1, len(_ALL) + 1)
 _NUMBER[DIGITS] = _NUMBER[ord("0")]
-_GROUPS = np.array([[0, *(mark in _SIGNS[name] for mark in _ALL)] for name in Marks._fields], dtype=np.int64)
+_GROUPS = np.array([[0, *(mark in _SIGNS[name] for mark in _ALL)] for name in Marks._fields], dtype=np.uint8)
+_COUNTS = ctypes.c_int64 * len(_GROUPS)
+_KINDS_AT, _GROUPS_AT = _NUMBER.ctypes.data, _GROUPS.ctypes.data
 
 
-def count(points: NDArray[np.intp]) -> Marks:
-    """The marks among code points."""
-    found = np.bincount(_NUMBER.take(points, mode="clip"), minlength=len(_ALL) + 1)
-    return Marks(*(_GROUPS @ found).tolist())
+def count(codes: bytes) -> Marks:
+    """The marks among code points of 32 bits each."""
+    native = library()
+    if native is None:
+        found = np.bincount(_NUMBER.take(points_of(codes), mode="clip"), minlength=len(_ALL) + 1)
+        return Marks(*(_GROUPS.astype(np.int64) @ found).tolist())
+    counts = _COUNTS()
+    native.shunt_marks(codes, len(codes) // 4, _KINDS_AT, _GROUPS_AT, *_GROUPS.shape, counts)
+    return Marks(*counts)

@@ -7,11 +7,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-import numpy as np
-
 from classifiers.marks import Marks, count
 from classifiers.sampling import CAP, sample
-from classifiers.tokens import Points, Tokens, tokens
+from classifiers.tokens import Points, Tokens, points_of, tokens
 
 # Courtesies and announcements around a request change nothing about it. Bounded, and few are taken off in a row.
 _PLEASE = (
@@ -52,16 +50,22 @@ class Reading:
     """One text, read once: `size` estimates the whole of it in folded characters, the rest describes the sample.
 
     `raw` is the sample as written, `folded` the same in NFKC and lower case with white space collapsed and courtesies
-    taken off, and `points` are the code points of `folded`. `quoted` says how many characters `instruction` left out.
+    taken off, and `codes` are the code points of `folded`, 32 bits each. `quoted` says how many characters `instruction`
+    left out.
     """
 
     size: float
     raw: str
     folded: str
-    points: Points
+    codes: bytes
     marks: Marks
     tokens: Tokens
     quoted: int = 0
+
+    @property
+    def points(self) -> Points:
+        """The code points as numbers to index with."""
+        return points_of(self.codes)
 
 
 def read(text: str) -> Reading:
@@ -89,9 +93,9 @@ def instruction(reading: Reading) -> Reading:
 
 
 def _read(size: float, raw: str, folded: str, quoted: int = 0) -> Reading:
-    points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.intp)
-    marks = count(points)
-    return Reading(size, raw, folded, points, marks, tokens(folded, points, digits=marks.digit > 0), quoted)
+    codes = folded.encode("utf-32-le", "surrogatepass")
+    marks = count(codes)
+    return Reading(size, raw, folded, codes, marks, tokens(folded, codes, digits=marks.digit > 0), quoted)
 
 
 def _without_courtesies(text: str) -> str:

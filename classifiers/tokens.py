@@ -52,14 +52,19 @@ def plain_words(text: str) -> list[bytes]:
     return text.encode("utf-8", "surrogatepass").translate(_SPACED).split()
 
 
-def tokens(folded: str, points: Points, *, digits: bool) -> Tokens:
-    """The words of a folded text whose code points are `points`; `digits` says whether it has any."""
+def points_of(codes: bytes) -> Points:
+    """Code points of 32 bits each as numbers to index with."""
+    return np.frombuffer(codes, dtype=np.uint32).astype(np.intp)
+
+
+def tokens(folded: str, codes: bytes, *, digits: bool) -> Tokens:
+    """The words of a folded text whose code points are `codes`; `digits` says whether it has any."""
     if folded.isascii():
         words = plain_words(folded)
         words = words if len(words) <= FIRST + LAST else words[:FIRST] + words[-LAST:]
         lettered = [word for word in words if word[0] != _DIGIT] if digits else words
         return Tokens(words, lettered, list(map(len, lettered)))
-    starts, ends, kinds = bounds(points)
+    starts, ends, kinds = bounds(points_of(codes))
     text = folded.translate(_ZEROS) if digits else folded
     pairs = zip(starts.tolist(), ends.tolist(), strict=True)
     words = [text[start:end].encode("utf-8", "surrogatepass") for start, end in pairs]

@@ -1,0 +1,71 @@
+"""The compiled sums are numpy's, whatever the text, and nothing it is told makes it read where it should not."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from classifiers import marks, ngram_table
+from classifiers.native import library
+from classifiers.ngram_table import NgramTable
+from classifiers.reading import read
+
+RANDOM = np.random.default_rng(7)
+TABLES = [RANDOM.normal(size=(1 << bits, columns)).astype(np.float32) for bits, columns in ((18, 1), (12, 11), (0, 3))]
+COMPILED = [NgramTable(table) for table in TABLES]
+TEXTS = st.text(alphabet=st.characters(), max_size=300) | st.text(alphabet="ab1 .é证🙂\u0663", max_size=5000)
+
+
+@pytest.fixture(scope="module")
+def by_numpy() -> list[NgramTable]:
+    """The same tables where nothing was compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngram_table, "library", lambda: None)
+        return [NgramTable(table) for table in TABLES]
+
+
+def test_the_library_is_built():
+    """`make setup` compiles it; without it the other tests here would compare numpy with itself."""
+    assert library() is not None
+
+
+@given(TEXTS)
+@example("")
+@example("\x00")
+@example("a" * 100_000)
+@example("word " * 30_000)
+@example("\ud800 lone \udfff")
+@example("\U0010ffff" * 3_000)
+def test_the_sums_are_numpys(by_numpy: list[NgramTable], text: str):
+    """To the rounding of 32-bit floats."""
+    reading = read(text)
+    for compiled, plain in zip(COMPILED, by_numpy, strict=True):
+        np.testing.assert_allclose(plain.sums(reading), compiled.sums(reading), rtol=1e-4, atol=1e-4)
+
+
+@given(TEXTS)
+def test_the_marks_are_numpys(text: str):
+    """Every kind of mark is counted alike."""
+    codes = read(text).codes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(marks, "library", lambda: None)
+        expected = marks.count(codes)
+    assert expected == marks.count(codes)
+
+
+@pytest.mark.parametrize(("bits", "columns"), [(19, 1), (-1, 1), (18, 0), (18, 33), (18, -1)])
+def test_a_table_of_no_known_size_is_left_alone(bits: int, columns: int):
+    """Nothing is read or written by a size that cannot be."""
+    totals = (ctypes.c_double * 2)(5.0, 5.0)
+    assert library().shunt_weigh(b"", 0, b"", 0, None, None, bits, columns, totals) == 0
+    assert list(totals) == [5.0, 5.0]
+
+
+def test_more_than_fits_is_left_out():
+    """What says more words and characters than any reading has is read up to the bound, and no further."""
+    totals = (ctypes.c_double * 1)()
+    codes, words = ("ab" * 40_000).encode("utf-32-le"), b" ".join(b"%d" % number for number in range(30_000))
+    folded, weights = ngram_table.FOLDED.ctypes.data, TABLES[0].ctypes.data
+    assert library().shunt_weigh(codes, len(codes) // 4, words, len(words), folded, weights, 18, 1, totals) == 1
