@@ -20,7 +20,7 @@ setup-dev: .venv/.dev  ## the same, with what the tests need
 	$(PYTHON) -m venv .venv
 
 # The first time, llama.cpp is compiled (about 5 minutes on 2 cores); the package cache keeps the result.
-.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml hatch_build.py classifiers/ngrams.cpp
+.venv/.runtime: .venv/bin/python requirements.lock pyproject.toml hatch_build.py classifiers/native.cpp
 	@echo "Installing the locked dependencies; the first time this compiles llama.cpp (about 5 minutes)."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE, LIBRARY = "classifiers/ngrams.cpp", "classifiers/_ngrams.so"
+SOURCE, LIBRARY = "classifiers/native.cpp", "classifiers/_native.so"
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-Wall", "-Wextra")
 
 

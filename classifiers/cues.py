@@ -5,25 +5,20 @@ learn slowly that "beweise", "докажи" and "証明" ask for the same thing:
 """
 
 import json
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from classifiers.reading import Reading
-from classifiers.tokens import tokens
+from classifiers.tokens import points_of, words_of
 
 Lexicon: TypeAlias = Mapping[str, tuple[str, tuple[str, ...]]]
 """For each cue: what it says to a person, and its stems."""
 
 LEXICON_FILE = Path(__file__).parent / "data" / "cues.json"
-
-LEAD, TAIL = 60, 80
-"""A cue leads when it starts in about so many characters of the head or the tail."""
 
 SHORTEST = 3
 """Bytes of a word that may go on: one of a letter or two would match everywhere."""
@@ -72,32 +67,24 @@ class CueMatcher:
         )
 
     def find(self, reading: Reading) -> dict[int, bool]:
-        """The number of every cue that occurs, and whether it leads: stands near the head or the tail."""
-        words, folded = reading.tokens.all, reading.folded
-        text = _GAP + _GAP.join(words) + _GAP
+        """The number of every cue that occurs, and whether it leads: stands near the head or the tail (`survey.LEAD`)."""
+        tokens, folded = reading.tokens, reading.folded
+        text = _GAP + tokens.joined + _GAP
         found: dict[int, bool] = {}
         hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
         if not hits:
             return found
-        head, tail = _edges(words, len(folded))
         for number, start, _ in hits:
             stem = self._stems[number]
             if stem.marks is None or stem.marks in folded:
                 place = text.count(_GAP, 0, start) + stem.anchor
-                found[stem.cue] = found.get(stem.cue, False) or place < head or place >= tail
+                found[stem.cue] = found.get(stem.cue, False) or place < tokens.head or place >= tokens.tail
         return found
-
-
-def _edges(words: list[bytes], size: int) -> tuple[int, int]:
-    """The first word that is not of the head, and the first of the tail."""
-    ends = list(accumulate(map(len, words)))
-    density = ends[-1] / size
-    return bisect_left(ends, LEAD * density) + 1, bisect_left(ends, ends[-1] - TAIL * density) + 1
 
 
 def _stem(text: str, cue: int) -> _Stem:
     plain = text.removesuffix("$").lower()
-    words = tokens(plain, plain.encode("utf-32-le"), digits=False).all
+    words, _, _ = words_of(plain, points_of(plain.encode("utf-32-le")), digits=False)
     if not words:
         raise ValueError(f"{text!r}: a stem needs a letter")
     whole = text.endswith("$") or _is_mark(plain[-1])

@@ -1,12 +1,10 @@
 """Marks of a text (punctuation and symbols) by what they are signs of, all counted in one pass."""
 
-import ctypes
 from typing import NamedTuple
 
 import numpy as np
 
-from classifiers.native import library
-from classifiers.tokens import DIGITS, points_of
+from classifiers.tokens import DIGITS, Points
 
 
 class Marks(NamedTuple):
@@ -51,20 +49,15 @@ _SIGNS = {
 """In folded text, where full-width forms are already plain ones; "0" stands for every digit."""
 
 _ALL = sorted(set("".join(_SIGNS.values())))
-_NUMBER = np.zeros(0x10000, dtype=np.uint8)
-_NUMBER[[ord(mark) for mark in _ALL]] = np.arange(1, len(_ALL) + 1)
-_NUMBER[DIGITS] = _NUMBER[ord("0")]
-_GROUPS = np.array([[0, *(mark in _SIGNS[name] for mark in _ALL)] for name in Marks._fields], dtype=np.uint8)
-_COUNTS = ctypes.c_int64 * len(_GROUPS)
-_KINDS_AT, _GROUPS_AT = _NUMBER.ctypes.data, _GROUPS.ctypes.data
+KINDS = np.zeros(0x10000, dtype=np.uint8)
+"""For each code point of the basic plane which mark it is, 0 for none."""
+KINDS[[ord(mark) for mark in _ALL]] = np.arange(1, len(_ALL) + 1)
+KINDS[DIGITS] = KINDS[ord("0")]
+GROUPS = np.array([[0, *(mark in _SIGNS[name] for mark in _ALL)] for name in Marks._fields], dtype=np.uint8)
+"""A row for each field of `Marks`: which marks are counted in it."""
 
 
-def count(codes: bytes) -> Marks:
-    """The marks among code points of 32 bits each."""
-    native = library()
-    if native is None:
-        found = np.bincount(_NUMBER.take(points_of(codes), mode="clip"), minlength=len(_ALL) + 1)
-        return Marks(*(_GROUPS.astype(np.int64) @ found).tolist())
-    counts = _COUNTS()
-    native.shunt_marks(codes, len(codes) // 4, _KINDS_AT, _GROUPS_AT, *_GROUPS.shape, counts)
-    return Marks(*counts)
+def count(points: Points) -> Marks:
+    """The marks among code points."""
+    found = np.bincount(KINDS.take(points, mode="clip"), minlength=len(_ALL) + 1)
+    return Marks(*(GROUPS.astype(np.int64) @ found).tolist())

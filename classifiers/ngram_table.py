@@ -29,7 +29,7 @@ class NgramTable:
         """For each column the weights of the reading's distinct n-grams, those of each kind over the root of their number."""
         if self._library is None:
             return self._by_numpy(reading)
-        totals, codes, words = self._totals(), reading.codes, b" ".join(reading.tokens.all)
+        totals, codes, words = self._totals(), reading.codes, reading.tokens.joined
         folded, weights = self._addresses
         self._library.shunt_weigh(
             codes, len(codes) // 4, words, len(words), folded, weights, self._bits, self._columns, totals

@@ -7,9 +7,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from classifiers.marks import Marks, count
+from classifiers.marks import Marks
 from classifiers.sampling import CAP, sample
-from classifiers.tokens import Points, Tokens, points_of, tokens
+from classifiers.survey import Tokens, survey
+from classifiers.tokens import Points, points_of
 
 # Courtesies and announcements around a request change nothing about it. Bounded, and few are taken off in a row.
 _PLEASE = (
@@ -94,8 +95,7 @@ def instruction(reading: Reading) -> Reading:
 
 def _read(size: float, raw: str, folded: str, quoted: int = 0) -> Reading:
     codes = folded.encode("utf-32-le", "surrogatepass")
-    marks = count(codes)
-    return Reading(size, raw, folded, codes, marks, tokens(folded, codes, digits=marks.digit > 0), quoted)
+    return Reading(size, raw, folded, codes, *survey(folded, codes), quoted)
 
 
 def _without_courtesies(text: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.reading import Reading
+from classifiers.survey import NEGATIONS, Tokens
 from classifiers.tokens import plain_words
 
 FORMS = ("options", "word problem", "open")
@@ -60,17 +61,12 @@ BOUND = 4.0
 
 _FLOORS = np.array([[-BOUND], [0.0], [0.0]])
 
-LONG_WORD = 7
 MAGNITUDE = 12
 WORD_PROBLEM_CHARACTERS = 80
 
 _OPTION = re.compile(r"(?:^|\n)[ \t]*\(?([A-Ha-h])[.):][ \t]+(?=\S)")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-_NEGATIONS = frozenset(b"not except least never false incorrect no cannot without".split())
 _CONTRACTED = ("n't", "n\u2019t")
-_MULTIPLES = frozenset(
-    b"half twice third quarter double triple times percent each every more less than per total remaining left".split()
-)
 _AMOUNT = re.compile(r"\bhow (?:many|much|long|old|far)\b|\bcalculate\b")
 _ENDS = (".", "!", "?", "。", "؟")
 _ASKING = ("how ", "calculate")
@@ -90,21 +86,20 @@ def shape(reading: Reading) -> Shape:
     options = _options(reading.raw)
     stem = text[: max(len(text) - sum(map(len, options)) - 3 * len(options), 0)] if options else text
     numbers = _NUMBER.findall(text) if reading.marks.digit else []
-    words = reading.tokens.lettered
-    distinct = set(words)
+    tokens = reading.tokens
     sentences = _sentence_ends(stem)
     values = (
-        *_sizes(reading, stem, len(words), len(numbers)),
+        *_sizes(reading, stem, tokens.lettered, len(numbers)),
         *_amounts(numbers),
         float(marks.percent > 0 or "percent" in text),
-        math.log1p(sum(map(words.count, _MULTIPLES & distinct))),
-        *_of_words(len(distinct), reading.tokens.lengths, max(sentences, 1)),
+        math.log1p(tokens.multiples),
+        *_of_words(tokens, max(sentences, 1)),
         math.log1p(marks.comma),
         math.log1p(marks.double_quote),
         math.log1p(marks.hyphen),
         math.log1p(marks.operator),
         float("?" in stem or "\u061f" in stem),
-        float(_negates(stem, set(plain_words(stem)) if options else distinct)),
+        float(_negates(stem, tokens if not options else None)),
         *_of_options(options),
     )
     return Shape(_form(text, len(options), len(numbers)), np.array(values))
@@ -147,8 +142,10 @@ def _sentence_ends(text: str) -> int:
     return found if text.isascii() else found + text.count("。 ") + text.count("؟ ")
 
 
-def _negates(text: str, words: set[bytes]) -> bool:
-    return not _NEGATIONS.isdisjoint(words) or any(map(text.__contains__, _CONTRACTED))
+def _negates(stem: str, tokens: Tokens | None) -> bool:
+    """Of a text with options only its stem counts, whose words are not counted yet."""
+    negates = not NEGATIONS.isdisjoint(plain_words(stem)) if tokens is None else tokens.negations > 0
+    return negates or any(map(stem.__contains__, _CONTRACTED))
 
 
 def _sizes(reading: Reading, stem: str, words: int, numbers: int) -> tuple[float, ...]:
@@ -170,17 +167,17 @@ def _amounts(numbers: list[str]) -> tuple[float, ...]:
     return (math.log10(1 + largest), float(any("." in number for number in numbers)))
 
 
-def _of_words(distinct: int, lengths: list[int], sentences: int) -> tuple[float, ...]:
-    count = len(lengths)
+def _of_words(tokens: Tokens, sentences: int) -> tuple[float, ...]:
+    count = tokens.lettered
     if not count:
         return (math.log(sentences), 0.0, 0.0, 0.0, 0.0, 0.0)
     return (
         math.log(sentences),
         math.log1p(count / sentences),
-        sum(lengths) / count,
-        math.log1p(max(lengths)),
-        sum(map(LONG_WORD.__lt__, lengths)) / count,
-        distinct / (count + 1),
+        tokens.letters / count,
+        math.log1p(tokens.longest),
+        tokens.many_long / count,
+        tokens.distinct / (count + 1),
     )
 
 

@@ -19,7 +19,6 @@ LENGTH_KNOTS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13)
 QUOTED_SCALE = 6
 """ln of a long quotation's characters."""
 
-_DIGIT = ord("0")
 _OPTION = re.compile(r"^[ \t]*\(?[A-Ha-h1-9][.):][ \t]", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*\u2022][ \t]", re.MULTILINE)
 _INDENT = re.compile(r"^(?: {4}|\t)", re.MULTILINE)
@@ -123,7 +122,7 @@ def _squash(count: int, scale: float) -> float:
 
 
 def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
-    raw, marks, words = reading.raw.strip(), reading.marks, reading.tokens.all
+    raw, marks, tokens = reading.raw.strip(), reading.marks, reading.tokens
     lines = raw.count("\n")
     return (
         1.0 if marks.question else 0.0,
@@ -133,7 +132,7 @@ def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
         _squash(lines, 6),
         0.0 if lines else 1.0,
         reading.marks.digit / max(len(raw), 1),
-        _squash([word[0] for word in words].count(_DIGIT) if marks.digit else 0, 4),
+        _squash(tokens.numeric, 4),
         _squash(marks.formula, 4),
         1.0 if marks.backslash or marks.dollar > 1 else 0.0,
         _squash(marks.code, 12),
@@ -144,7 +143,7 @@ def _shape(reading: Reading, cues: int) -> tuple[float, ...]:
         _squash(marks.quote, 2),
         1.0 if marks.colon else 0.0,
         _squash(marks.pause, 6),
-        min(len(reading.folded) / max(len(words), 1) / 10, 1.0),
+        min(len(reading.folded) / max(tokens.words, 1) / 10, 1.0),
         0.0 if cues else 1.0,
         _squash(cues, 4),
         1.0 if reading.quoted else 0.0,

@@ -5,7 +5,6 @@ character is a word, and so is every symbol outside of ASCII. White space and pu
 """
 
 import unicodedata
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -31,20 +30,9 @@ _SPACED = bytes(
 """Translates UTF-8: digits to "0", what stands between words to spaces."""
 
 # What is not known yet is looked up when a text first has it: asking for all 65,536 would cost every start 0.05 s.
-_CLASSES = np.full(_PLANE + 1, _UNKNOWN, dtype=np.uint8)
-_CLASSES[_PLANE] = _SINGLE  # stands for every code point beyond the basic plane
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The words of a text: `all` of them, and those that are `lettered` (of letters, in a script with spaces).
-
-    `lengths` are those of the lettered ones, in characters.
-    """
-
-    all: list[bytes]
-    lettered: list[bytes]
-    lengths: list[int]
+CLASSES = np.full(_PLANE + 1, _UNKNOWN, dtype=np.uint8)
+"""What each code point of the basic plane is to the words of a text."""
+CLASSES[_PLANE] = _SINGLE  # stands for every code point beyond the basic plane
 
 
 def plain_words(text: str) -> list[bytes]:
@@ -57,21 +45,24 @@ def points_of(codes: bytes) -> Points:
     return np.frombuffer(codes, dtype=np.uint32).astype(np.intp)
 
 
-def tokens(folded: str, codes: bytes, *, digits: bool) -> Tokens:
-    """The words of a folded text whose code points are `codes`; `digits` says whether it has any."""
+def words_of(folded: str, points: Points, *, digits: bool) -> tuple[list[bytes], list[bytes], list[int]]:
+    """The words of a folded text, those of them that are of letters, in a script with spaces, and how long these are.
+
+    `points` are the text's code points, `digits` says whether it has any; lengths are in characters.
+    """
     if folded.isascii():
         words = plain_words(folded)
         words = words if len(words) <= FIRST + LAST else words[:FIRST] + words[-LAST:]
         lettered = [word for word in words if word[0] != _DIGIT] if digits else words
-        return Tokens(words, lettered, list(map(len, lettered)))
-    starts, ends, kinds = bounds(points_of(codes))
+        return words, lettered, list(map(len, lettered))
+    starts, ends, kinds = bounds(points)
     text = folded.translate(_ZEROS) if digits else folded
     pairs = zip(starts.tolist(), ends.tolist(), strict=True)
     words = [text[start:end].encode("utf-8", "surrogatepass") for start, end in pairs]
     kept = kinds == _WORD
     if digits:
         kept &= np.array([word[:1] != b"0" for word in words], dtype=bool)
-    return Tokens(words, [words[place] for place in np.flatnonzero(kept).tolist()], (ends - starts)[kept].tolist())
+    return words, [words[place] for place in np.flatnonzero(kept).tolist()], (ends - starts)[kept].tolist()
 
 
 def bounds(points: Points) -> tuple[Points, Points, NDArray[np.uint8]]:
@@ -89,13 +80,17 @@ def bounds(points: Points) -> tuple[Points, Points, NDArray[np.uint8]]:
 
 
 def _classes_of(points: Points) -> NDArray[np.uint8]:
-    classes = _CLASSES.take(points, mode="clip")
-    unknown = classes == _UNKNOWN
-    if not unknown.any():
+    classes = CLASSES.take(points, mode="clip")
+    if not (classes == _UNKNOWN).any():
         return classes
-    for code in set(points[unknown].tolist()):
-        _CLASSES[code] = _class_of(code)
-    return _CLASSES.take(points, mode="clip")
+    learn(points)
+    return CLASSES.take(points, mode="clip")
+
+
+def learn(points: Points) -> None:
+    """Look up the classes that are not known yet."""
+    for code in set(points[CLASSES.take(points, mode="clip") == _UNKNOWN].tolist()):
+        CLASSES[code] = _class_of(code)
 
 
 def _class_of(code: int) -> int:

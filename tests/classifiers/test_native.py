@@ -1,4 +1,4 @@
-"""The compiled sums are numpy's, whatever the text, and nothing it is told makes it read where it should not."""
+"""What is compiled counts and sums as Python and numpy do, whatever the text, and reads nothing that is not there."""
 
 import ctypes
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from classifiers import marks, ngram_table
+from classifiers import ngram_table, survey
 from classifiers.native import library
 from classifiers.ngram_table import NgramTable
 from classifiers.reading import read
@@ -46,13 +46,18 @@ def test_the_sums_are_numpys(by_numpy: list[NgramTable], text: str):
 
 
 @given(TEXTS)
-def test_the_marks_are_numpys(text: str):
-    """Every kind of mark is counted alike."""
-    codes = read(text).codes
+@example("")
+@example("0 0a a0 each each a\u0663 not")
+@example("word " * 30_000)
+@example("\ud800 lone \udfff")
+@example("證明 each" * 500)
+def test_what_is_counted_is_what_python_counts(text: str):
+    """Every mark, every word, and every number of both."""
+    reading = read(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(marks, "library", lambda: None)
-        expected = marks.count(codes)
-    assert expected == marks.count(codes)
+        patch.setattr(survey, "library", lambda: None)
+        expected = survey.survey(reading.folded, reading.codes)
+    assert expected == (reading.marks, reading.tokens)
 
 
 @pytest.mark.parametrize(("bits", "columns"), [(19, 1), (-1, 1), (18, 0), (18, 33), (18, -1)])
