@@ -83,11 +83,13 @@ def _by_rules(config: Config, policy: Policy, reached: tuple[str, ...], evidence
     reason = "rule"
     for rule, test in _tested(policy):
         truth = test(evidence)
+        if truth is False:  # as nearly all are
+            continue
         if truth and rule.threshold is not None and evidence.judgement is None:
             truth = None
         if truth is None:
             reason = "classifier_failed"
-        elif truth:
+        else:
             reason = "abstained" if _abstains(rule, evidence.judgement) else reason
             return rule, _target(policy, rule, evidence), reason
     return policy.select[-1], _highest(config, reached), reason
