@@ -153,13 +153,14 @@ def _teach(difficulty: Pipeline, taught: Sequence[Outcome], step: Step) -> tuple
     features = sp.csr_matrix(difficulty[:-1].transform([row.prompt for row in taught]))
     base = difficulty["head"]
     gain = np.array([row.gain for row in taught])
+    advantage = np.array([row.advantage for row in taught])
     # The penalty keeps the weights of what no row has where they are; leaving them out is the same and much quicker.
     used = np.flatnonzero(features.getnnz(axis=0))
     stacked = sp.hstack([features[:, used], sp.csr_matrix(base.log_odds(features)[:, None] * OFFSET)]).tocsr()
     heads = []
     for strength in STRENGTHS:
         step(f"fitting, strength {strength:g}")
-        heads.append(GainRegressor(C=strength, folds=5).fit(stacked, gain))
+        heads.append(GainRegressor(C=strength, folds=5).fit(stacked, advantage))
     best = min(heads, key=lambda head: float(_losses(head.cross_fitted_, gain).mean()))
     kept = OFFSET * best.coef_[-1]
     head = copy.deepcopy(base)

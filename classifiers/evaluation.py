@@ -37,12 +37,12 @@ class Table:
     def predict(self, train: NDArray[np.bool_], test: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Expected gain of the `test` rows after fitting a fresh head on the `train` rows."""
         head = difficulty_pipeline({})["head"].set_params(folds=CALIBRATING_FOLDS)
-        gains = np.array([example.gain for example in self.examples])
+        advantages = np.array([example.advantage for example in self.examples])
         groups = np.array([example.source for example in self.examples])
         shared = np.array(shared_weights(self.examples))
         head.fit(
             self.features[train],
-            gains[train],
+            advantages[train],
             sample_weight=self.weights[train],
             groups=groups[train],
             shared_weight=shared[train],

@@ -20,17 +20,25 @@ SMALL_BENCH, LARGE_BENCH = ("mistralai/mixtral-8x7b-chat",), ("gpt-4-1106-previe
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One prompt. `gain` in 0..1, `weak` and `strong` are the scores themselves; `task` only where it is known."""
+    """One prompt. `weak` and `strong` are the scores themselves; `task` only where it is known.
+
+    `advantage` in -1..1 says how much better the large model did, below zero where it did worse.
+    """
 
     prompt: str
     source: str
     family: str
-    gain: float
+    advantage: float
     weak: float
     strong: float
     task: str | None = None
     language: str = "en"
     held_out: bool = False
+
+    @property
+    def gain(self) -> float:
+        """How much the large model was needed, in 0..1."""
+        return max(self.advantage, 0.0)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, object]]:
@@ -58,7 +66,7 @@ def _hand_written(row: Mapping[str, object]) -> Example:
         prompt=str(row["prompt"]),
         source="hand",
         family="hand",
-        gain=hard,
+        advantage=hard,
         weak=1.0 - hard,
         strong=1.0,
         task=str(row["task"]),
@@ -74,8 +82,8 @@ def public(folder: Path) -> list[Example]:
         for row in read_lines(folder / "public" / f"routellm_{family}.jsonl.gz"):
             weak, strong = _number(row["weak"]) / scale, _number(row["strong"]) / scale
             # Ten points of MT-Bench span little: three of them are a clear win.
-            gain = min(max((strong - weak) * (1.0 if scale == 1.0 else 10 / 3), 0.0), 1.0)
-            found.append(Example(str(row["prompt"]), f"public/{family}", family, gain, weak, strong))
+            advantage = min(max((strong - weak) * (1.0 if scale == 1.0 else 10 / 3), -1.0), 1.0)
+            found.append(Example(str(row["prompt"]), f"public/{family}", family, advantage, weak, strong))
     return found
 
 
@@ -95,7 +103,7 @@ def licensed(folder: Path) -> list[Example]:
                 prompt=str(row["prompt"]),
                 source=f"train/{family}",
                 family=family,
-                gain=max(strong - weak, 0.0),
+                advantage=strong - weak,
                 weak=weak,
                 strong=strong,
             )

@@ -27,22 +27,26 @@ MIN_ROWS = 30
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What one fit needs: features, gains in 0..1, how much each row counts (and for the shared numbers), group levels."""
+    """What one fit needs: features, advantages in -1..1, how much each row counts (and for the shared numbers), group levels."""
 
     features: sp.csr_matrix
-    gain: Floats
+    advantage: Floats
     weight: Floats
     shared: Floats
     groups: sp.csr_matrix
 
     def take(self, chosen: NDArray[np.bool_]) -> "_Rows":
         """Some of the rows."""
-        parts = (self.features, self.gain, self.weight, self.shared, self.groups)
+        parts = (self.features, self.advantage, self.weight, self.shared, self.groups)
         return _Rows(*(part[chosen] for part in parts))
 
 
 class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Expected gain (0..1, P(large is right and small is wrong)): ridge regression, then Platt's sigmoid.
+
+    The weights are learned from the large model's whole advantage, in which it counts below zero where the small model is
+    right and the large one wrong: what is gained by routing is linear in it, and to clip it would throw those rows away. Only
+    the probability is that of a gain.
 
     `C` is the inverse of the penalty. With `groups`, every group of rows has a level of its own while the weights are
     learned, so that they learn what makes one prompt of a benchmark harder than another and not which benchmark is the
@@ -81,14 +85,14 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         groups: ArrayLike | None = None,
         shared_weight: ArrayLike | None = None,
     ) -> Self:
-        """Fit to gains `y` (clipped to 0..1); `sample_weight` says how much each row counts."""
+        """Fit to advantages `y` (clipped to -1..1); `sample_weight` says how much each row counts."""
         X, y = validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)  # noqa: N806
-        gain = np.clip(np.asarray(y, dtype=np.float64), 0, 1)
-        weight = np.ones(len(gain)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        advantage = np.clip(np.asarray(y, dtype=np.float64), -1, 1)
+        weight = np.ones(len(advantage)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         if not weight.sum() > 0:
             raise ValueError("All sample weights are zero: nothing to learn from.")
         shared = weight if shared_weight is None else np.asarray(shared_weight, dtype=np.float64)
-        rows = _Rows(sp.csr_matrix(X), gain, weight, shared, _levels(groups, len(gain)))
+        rows = _Rows(sp.csr_matrix(X), advantage, weight, shared, _levels(groups, len(advantage)))
         coef = self._fit(rows)
         self._calibrate(rows, coef, self._cross_fitted(rows, coef))
         return self
@@ -106,11 +110,11 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
     def _fit(self, rows: _Rows) -> Floats:
         width = rows.features.shape[1]
         if not self.forms:
-            return self._ridge(rows.features, rows, rows.gain, rows.weight)
+            return self._ridge(rows.features, rows, rows.advantage, rows.weight)
         blocks = self._blocks(width)
         numbers = sum((rows.features[:, part] for part in blocks[1:]), rows.features[:, blocks[0]])
-        common = self._ridge(numbers, rows, rows.gain, rows.shared)
-        left = rows.gain - np.asarray(numbers @ common).ravel()
+        common = self._ridge(numbers, rows, rows.advantage, rows.shared)
+        left = rows.advantage - np.asarray(numbers @ common).ravel()
         own = self._ridge(rows.features[:, : blocks[0].start], rows, left, rows.weight)
         return np.concatenate((own, np.tile(common, self.forms), np.zeros(self.forms)))
 
@@ -136,12 +140,13 @@ class GainRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sci
         return raw
 
     def _calibrate(self, rows: _Rows, coef: Floats, raw: Floats) -> None:
-        slope, intercept = _sigmoid(raw, rows.gain, rows.weight)
+        gain = np.maximum(rows.advantage, 0)
+        slope, intercept = _sigmoid(raw, gain, rows.weight)
         coef_, log_odds = coef * slope, slope * raw + intercept
         for form, own in self._forms(rows.features):
             if np.count_nonzero(own) < MIN_ROWS:
                 continue
-            steeper, shift = _sigmoid(raw[own], rows.gain[own], rows.weight[own])
+            steeper, shift = _sigmoid(raw[own], gain[own], rows.weight[own])
             columns = np.diff(rows.features[own].tocsc().indptr) > 0
             coef_[columns] = coef[columns] * steeper
             coef_[len(coef) - self.forms + form] = shift - intercept

@@ -40,14 +40,21 @@ class Outcome:
     large_usd: float | None = None
 
     @property
+    def advantage(self) -> float:
+        """How much better the large model did, in -1..1."""
+        return self.large - self.small
+
+    @property
     def gain(self) -> float:
         """How much the large model was needed: 1 where it is right and the small one wrong."""
-        return max(self.large - self.small, 0.0)
+        return max(self.advantage, 0.0)
 
     @property
     def example(self) -> Example:
         """The same as training takes it."""
-        return Example(self.prompt, "own", "own", self.gain, self.small, self.large, self.task, self.language or "en")
+        return Example(
+            self.prompt, "own", "own", self.advantage, self.small, self.large, self.task, self.language or "en"
+        )
 
 
 def read_outcomes(path: Path) -> list[Outcome]:

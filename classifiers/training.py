@@ -41,13 +41,13 @@ Step = Callable[[str], None]
 
 
 def fit_difficulty(examples: Sequence[Example]) -> Pipeline:
-    """The difficulty pipeline, fitted on the gain of every example given."""
+    """The difficulty pipeline, fitted on the large model's advantage in every example given."""
     pipeline = difficulty_pipeline(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
-    gains = [example.gain for example in examples]
+    advantages = [example.advantage for example in examples]
     groups = [example.source for example in examples]
     return pipeline.fit(
         [example.prompt for example in examples],
-        gains,
+        advantages,
         head__sample_weight=weigh(examples),
         head__groups=groups,
         head__shared_weight=shared_weights(examples),

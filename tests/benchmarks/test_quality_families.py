@@ -42,7 +42,7 @@ def test_labels_of_the_tested_rows_change_nothing(table: Table):
     """Whatever the labels of the rows to be tested are, their scores stay the same."""
     public = np.array([example.family == "mmlu" for example in table.examples])
     turned = [
-        dataclasses.replace(example, gain=1 - example.gain) if own else example
+        dataclasses.replace(example, advantage=1 - example.gain) if own else example
         for example, own in zip(table.examples, public, strict=True)
     ]
     other = Table(turned, table.features, table.weights)

@@ -63,3 +63,13 @@ def test_the_probability_is_calibrated() -> None:
     for low in (0.0, 0.25, 0.5, 0.75):
         chosen = (predicted >= low) & (predicted < low + 0.25)
         assert predicted[chosen].mean() == pytest.approx(gain[chosen].mean(), abs=0.05)
+
+
+def test_what_the_large_model_spoils_counts_against_it() -> None:
+    """Of two kinds of prompts on which nothing is gained, the one where the large model does worse scores lower."""
+    rng = np.random.default_rng(3)
+    kind = rng.integers(3, size=600)
+    advantage = np.select([kind == 0, kind == 1], [rng.random(600) < 0.5, 0.0], -1.0).astype(float)
+    features = np.eye(3)[kind]
+    gained, nothing, lost = GainRegressor(C=1.0).fit(features, advantage).predict(np.eye(3))
+    assert gained > nothing > lost
