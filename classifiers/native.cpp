@@ -5,6 +5,7 @@
 // index is bounded here, whatever the caller says: the text is a stranger's.
 
 #include <array>
+#include <bitset>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -67,14 +68,15 @@ struct Table {
 // Adds one kind of n-gram: each distinct one counts 1/sqrt(n), n being how many there are.
 class Part {
 public:
-    Part(const Table &table, int most) : table_(table), seen_(most) {}
+    explicit Part(const Table &table) : table_(table) {}
 
     void add(std::uint64_t hash) {
         hash *= MIX;
         hash ^= hash >> 32;
         hash *= MIX;
         const auto bucket = static_cast<std::uint32_t>(hash >> (64 - BITS));
-        if (!seen_.is_new(bucket)) return;
+        if (seen_[bucket]) return;
+        seen_[bucket] = true;
         ++count_;
         const float *row = table_.weights + static_cast<std::size_t>(bucket >> table_.shift) * table_.columns;
         for (int column = 0; column < table_.columns; ++column) sums_[column] += row[column];
@@ -87,7 +89,8 @@ public:
 
 private:
     const Table &table_;
-    Distinct seen_;
+    // A bit for each bucket: whoever chooses the text chooses the buckets too, and could fill one corner of a hash table.
+    std::bitset<1 << BITS> seen_;
     int count_ = 0;
     double sums_[MOST_COLUMNS] = {};
 };
@@ -249,16 +252,16 @@ int shunt_weigh(const std::uint32_t *points, int count, const std::uint8_t *word
 
     std::uint32_t hashes[MOST_WORDS];
     const int said = hashes_of(words, bytes, hashes);
-    Part singles(table, said);
+    Part singles(table);
     for (int at = 0; at < said; ++at) singles.add(hashes[at]);
     singles.into(totals);
 
-    Part pairs(table, said);
+    Part pairs(table);
     for (int at = 0; at + 1 < said; ++at) pairs.add(hashes[at] * PAIR + hashes[at + 1]);
     pairs.into(totals);
 
     const int read = count > MOST_POINTS ? MOST_POINTS : count;
-    Part runs(table, read);
+    Part runs(table);
     std::uint64_t run = 0;
     for (int at = 0; at < read; ++at) {
         run = (run >> 16) | (static_cast<std::uint64_t>(folded[points[at] & PLANE]) << 48);
