@@ -116,6 +116,15 @@ def test_the_grammar_takes_what_the_schema_takes(model, text, is_valid):
     assert is_valid == accepts(model, grammar_of(PERSON), text)
 
 
+@pytest.mark.parametrize("schema", [PERSON, {}], ids=["schema", "any object"])
+@pytest.mark.parametrize("blank", ["  ", "\n", "\t"])
+def test_no_limit_is_spent_on_white_space(model, schema, blank):
+    """Between the parts of an object stands one space at most."""
+    text = '{"name": "Ann", "home": null}'
+    assert accepts(model, grammar_of(schema), text)
+    assert not accepts(model, grammar_of(schema), text.replace(" ", blank))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 def test_whatever_is_written_under_the_grammar_is_valid(model, seed):
