@@ -49,7 +49,7 @@ CHUNKED = fields(*CHUNK, choices=[fields("index", "logprobs", "finish_reason", d
 CHAT = {"messages": TURNS, "max_tokens": 200, **SHORT}
 PRINT = {".system_fingerprint"}
 STORE = {".response.store", ".x_shunt"}
-TOOLS = {"tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "required"}
+TOOLS = {"tools": [{"type": "function", "function": FUNCTION}], "tool_choice": "required", "parallel_tool_calls": False}
 
 RESPONSE = fields(
     "id", "object", "created_at", "status", "error", "incomplete_details", "instructions", "max_output_tokens", "model",
@@ -112,7 +112,8 @@ STREAMS = {
         ENDED,
     ], others=STORE),
     "responses, a call": Published(
-        "responses", RESPOND | {"tools": [{"type": "function", **FUNCTION}], "tool_choice": "required"},
+        "responses",
+        RESPOND | {"tools": [{"type": "function", **FUNCTION}], "tool_choice": "required", "parallel_tool_calls": False},
         ResponseStreamEvent, [
         opened("response.created"), opened("response.in_progress"), item("response.output_item.added", CALLED),
         ("response.function_call_arguments.delta", fields("type", "sequence_number", "item_id", "output_index", "delta")),
@@ -128,7 +129,11 @@ STREAMS = {
         *STOPPED,
     ]),
     "messages, a call": Published(
-        "messages", SPEAK | {"tools": [{"name": "get_weather", "input_schema": PARAMETERS}], "tool_choice": {"type": "any"}},
+        "messages",
+        SPEAK | {
+            "tools": [{"name": "get_weather", "input_schema": PARAMETERS}],
+            "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+        },
         RawMessageStreamEvent, [
         ("message_start", fields("type", message=MESSAGE)),
         ("content_block_start", fields("type", "index", content_block=fields("type", "id", "name", "input"))),
