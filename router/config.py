@@ -101,7 +101,8 @@ class EngineOptions:
 class ModelConfig:
     """One entry of `models`: a target. `backend` "none" is one that nothing in the environment configures.
 
-    `adapters` maps names to LoRA files, as absolute paths or `hf:` sources. `idle_unload_s` None is never.
+    `adapters` maps names to LoRA files, as absolute paths or `hf:` sources. `sampling` holds request parameters for
+    requests that leave them out. `idle_unload_s` None is never.
     """
 
     name: str
@@ -122,6 +123,7 @@ class ModelConfig:
     threads: int | None = None
     engine: EngineOptions = EngineOptions()
     adapters: Mapping[str, str] = field(default_factory=dict)
+    sampling: Mapping[str, float] = field(default_factory=dict)
     load: LoadTime = "start"
     idle_unload_s: float | None = None
     base_url: str | None = None

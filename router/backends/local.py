@@ -1,7 +1,7 @@
 """A GGUF model on this machine, served by a supervised engine child."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +21,7 @@ from router.config import Config, ModelConfig
 from router.engine import source, wire
 from router.engine.budget import Budget
 from router.engine.client import Answer
+from router.engine.defaults import defaults_of
 from router.engine.gguf import Gguf, GgufError
 from router.engine.inspection import inspect, inspect_adapter
 from router.engine.location import SourceError, place
@@ -76,6 +77,7 @@ class LocalBackend:
         self._power: Power | None = None
         self._console = console or messages
         self._fetched: str | None = None
+        self._sampling: Mapping[str, float] = {}
         self._budget = budget or Budget(settings.memory_budget_bytes)
         residence = Residence(config.load, config.idle_unload_s, self._budget)
         self._supervisor = Supervisor(config.name, self._prepare, rhythm=rhythm, residence=residence)
@@ -143,7 +145,7 @@ class LocalBackend:
         power = nullcontext() if self._power is None else self._power.counted(request.bill)
         with self._supervisor.activity.use(), power:
             client = await self._supervisor.connect()
-            stream = client.submit(submit_of(request, client.next_id()))
+            stream = client.submit(submit_of(request, client.next_id(), self._sampling))
             deltas, batch = Deltas(), list[Answer]()
             try:
                 while True:
@@ -222,6 +224,7 @@ class LocalBackend:
         adapters = {name: await self._adapter(name, source, header) for name, source in self._config.adapters.items()}
         settings = settings_of(self._config, header, adapters)
         self._config = replace(self._config, context=settings.context)
+        self._sampling = defaults_of(self._config, header)
         needed = need(header, settings).total
         objection = self._budget.objection(needed)
         if objection is not None:

@@ -1,6 +1,7 @@
 """From a `ChatRequest` to the engine's `Submit`: named fields only, each with OpenAI's default."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from router.backends.unheeded import THINKING
 from router.chat import ChatRequest, Json
@@ -19,17 +20,22 @@ HEEDED = frozenset(
 MESSAGE_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id")
 CALL_FIELDS = ("id", "type", "function")
 _NOTHING: tuple[object, ...] = (None, "", [], {})
+_NO_DEFAULTS: Json = MappingProxyType({})
 LEAST_TOP_P = 1e-6  # OpenAI allows 0, which means the likeliest token
 
 
-def submit_of(request: ChatRequest, id_: int) -> Submit:
-    """The command that answers `request`. Raises `BadRequest`, which names the parameter."""
+def submit_of(request: ChatRequest, id_: int, defaults: Json = _NO_DEFAULTS) -> Submit:
+    """The command that answers `request`, with the model's `defaults` for what it does not say about sampling.
+
+    Raises:
+        BadRequest: a parameter is of the wrong kind; names it.
+    """
     params = request.params
     return Submit(
         id=id_,
         messages=messages_of(request) if request.prompt is None else None,
         prompt=list(request.prompt) if isinstance(request.prompt, tuple) else request.prompt,
-        sampling=_sampling(params),
+        sampling=_sampling({**defaults, **{name: value for name, value in params.items() if value is not None}}),
         max_tokens=request.max_tokens,
         stop=_stop(params.get("stop")),
         n=_whole(params, "n", 1),

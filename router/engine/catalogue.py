@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from router.config import Config, ModelConfig
+from router.engine.defaults import told
 from router.engine.gguf import Gguf, GgufError
 from router.engine.inspection import inspect, inspect_adapter
 from router.engine.location import HubFile, parse, place
@@ -102,6 +103,7 @@ def facts(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "tokenizer", f"{header.tokenizer}, {header.vocabulary:,} tokens"
     if not header.is_embedding:
         yield "chat template", "in the file" if header.has_template else "none: name one in the policy file"
+        yield "sampling", told(entry.model, header) or "as each request says"
     at_a_time = "an embedding model" if header.is_embedding else f"{how.parallel} at a time"
     yield "window", f"{how.context:,} of the {header.context:,} tokens it was trained with; {at_a_time}"
     if entry.model.adapters:

@@ -100,6 +100,25 @@ class RunningEntry(Strict):
         return self
 
 
+class SamplingEntry(Strict):
+    """How a local model draws tokens where a request does not say; what is not written is as the GGUF says, else off."""
+
+    temperature: Annotated[float | None, Field(ge=0, le=2, allow_inf_nan=False)] = None
+    """0 is the likeliest token each time; without any, 1."""
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    """Only the likeliest tokens that have this share together."""
+    top_k: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
+    """Only so many of the likeliest; 0 is all."""
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    """Only tokens with this part of the likeliest one's probability."""
+    repeat_penalty: Annotated[float | None, Field(gt=0.01, le=2)] = None
+    """How much rarer what was said already becomes; 1 is off."""
+    presence_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    """Taken from the logit of what was said already."""
+    frequency_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    """The same for each time it was said."""
+
+
 class CommonEntry(Strict):
     """What every model may say."""
 
@@ -151,6 +170,8 @@ class LocalEntry(CommonEntry):
     """Keep the weights from being swapped out."""
     adapters: dict[Id, Annotated[str, Field(min_length=1)]] = Field(default={})
     """LoRA adapters by name: GGUF files, written like `source`. Clients ask for `model:adapter`."""
+    sampling: SamplingEntry = SamplingEntry()
+    """How to draw tokens where a request does not say."""
     load: LoadTime = "start"
     """When to bring the model into memory: `start`, or `first_use`. Its files are checked at the start either way."""
     idle_unload_s: Seconds | None = None

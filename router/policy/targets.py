@@ -58,6 +58,7 @@ class Targets:
             threads=entry.threads,
             engine=self._engine(base.name, entry),
             adapters=self._adapters(base.name, entry),
+            sampling=entry.sampling.model_dump(exclude_none=True),
             running=Running(**entry.running.model_dump()),
             load=entry.load,
             idle_unload_s=entry.idle_unload_s,

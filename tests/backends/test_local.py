@@ -102,6 +102,14 @@ async def test_real_model_speaks(shared: Path, tmp_path: Path) -> None:
         assert events[-2] == Chunk({}, 0, "stop")
 
 
+async def test_a_silent_request_is_sampled_as_the_entry_says(tiny: Path, tmp_path: Path) -> None:
+    """With `sampling: {temperature: 0}` two answers without any parameter are the likeliest one; a request may differ."""
+    async with _serving(_model(tiny, sampling={"temperature": 0}), tmp_path) as backend:
+        likeliest = _text(await _answer(backend, _ask(temperature=0)))
+        assert [likeliest] * 2 == [_text(await _answer(backend, _ask(temperature=None))) for _ in range(2)]
+        assert likeliest != _text(await _answer(backend, _ask(temperature=2, seed=1)))
+
+
 async def test_seed_repeats_the_answer(tiny: Path, tmp_path: Path) -> None:
     """The same seed gives the same text, alone and beside others."""
     async with _serving(_model(tiny), tmp_path) as backend:

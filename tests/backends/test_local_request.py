@@ -47,6 +47,15 @@ def test_defaults_are_openais() -> None:
     assert (command.sampling.temperature, command.sampling.top_p, command.n) == (1.0, 1.0, 1)
 
 
+def test_a_models_own_defaults_stand_where_the_request_is_silent() -> None:
+    """What a request says prevails over what its model is sampled with otherwise; null says nothing."""
+    given = {"temperature": 0.6, "top_k": 20, "min_p": 0.1}
+    request = ChatRequest(
+        "small", ({"role": "user", "content": "Hi"},), None, False, False, {"top_k": 3, "min_p": None}
+    )
+    assert submit_of(request, 9, given).sampling == wire.Sampling(temperature=0.6, top_k=3, min_p=0.1)
+
+
 def test_parameters_travel_by_name() -> None:
     """Each known parameter arrives; an unknown one has no way in."""
     command = submit_of(

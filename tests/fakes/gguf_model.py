@@ -1,5 +1,6 @@
 """A tiny language model with random weights, made at test time: real GGUF, real kernels, no download."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,25 @@ class _Size:
 
 
 def write_tiny_gguf(
-    path: Path, *, seed: int = 0, template: bool = True, context: int = 512, layers: int = 2, width: int = 64
+    path: Path,
+    *,
+    seed: int = 0,
+    template: bool = True,
+    context: int = 512,
+    layers: int = 2,
+    width: int = 64,
+    extra: Callable[[gguf.GGUFWriter], object] | None = None,
 ) -> Path:
-    """Write a llama-architecture model over bytes (and four merges), about 0.6 MB; the same seed gives the same file."""
+    """Write a llama-architecture model over bytes (and four merges), about 0.6 MB; the same seed gives the same file.
+
+    `extra` may add metadata.
+    """
     size = _Size(layers, width)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name(f"tiny-{seed}")
     _add_shape(writer, size, context)
+    if extra is not None:
+        extra(writer)
     vocab = _add_vocabulary(writer, template=template)
     random = np.random.default_rng(seed)
     for name, tensor in _tensors(size, vocab, random).items():

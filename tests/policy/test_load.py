@@ -143,6 +143,15 @@ def test_engine_options_reach_the_target(read_text: Loader):
     assert EngineOptions("chatml", -1, True, "q8_0", False, True, 64) == config.models["small"].engine
 
 
+def test_sampling_reaches_the_target(read_text: Loader, problems: Problems):
+    """What a model is sampled with by default is as written, and bounded like a request's own parameters."""
+    written = SIMPLE.replace("source: small.gguf", "source: small.gguf, sampling: {temperature: 0, top_k: 40}")
+    assert {"temperature": 0, "top_k": 40} == read_text(written).models["small"].sampling
+    [told] = problems(written.replace("top_k: 40", "top_p: 1.5"))
+    assert told.startswith("3: ")
+    assert "sampling" in told or "less than or equal to 1" in told
+
+
 def test_a_quantized_attention_memory_needs_flash_attention(problems: Problems):
     """What llama.cpp would refuse when it loads is refused in the file."""
     told = problems(SIMPLE.replace("source: small.gguf", "source: small.gguf, kv_type: q4_0, flash_attention: false"))

@@ -49,6 +49,7 @@ def _describe(writer: gguf.GGUFWriter, model: Decoder) -> None:
     writer.add_name("Shunt small")
     writer.add_description("Built-in specialist of Shunt: sentiment, intent, extraction, yes/no, small sums, greetings")
     writer.add_license("Apache-2.0")
+    writer.add_sampling_temp(0.0)  # a specialist is asked for the answer, not for variety
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
     writer.add_block_count(shape.layers)
