@@ -16,7 +16,7 @@ from pathlib import Path
 from classifiers.classifier import Classifier
 from classifiers.compiled import from_bytes
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, PIPELINES, COMPILED = "manifest.json", "pipelines.skops", "compiled.npz"
 SHIPPED = Path(__file__).parent / "artifact"
 PINNED = ("scikit-learn",)

@@ -25,7 +25,7 @@ class Tables:
 
     For difficulty `words` has a row for each of `shape.FORMS` and a column for each n-gram bucket, `shape` a row for each
     form and a column for each number of `bend`, which `scales` is for; `bias` has one entry for each form, and
-    `structure`, which only open prompts have, one for each number.
+    `structure`, which only open prompts have, one for each number; `typical` are those numbers' means, for explanations.
 
     The task head's tables have a second axis, one column for each task; its n-gram table may be smaller by a power of 2.
     """
@@ -35,6 +35,7 @@ class Tables:
     scales: Floats
     shape: Floats
     structure: Floats
+    typical: Floats
     bias: Floats
     task_words: NDArray[np.float32]
     task_structure: Floats

@@ -23,6 +23,7 @@ def compile_pipelines(difficulty: Pipeline, task: Pipeline) -> Tables:
         scales=steps["shape"].scales_,
         shape=shape,
         structure=structure,
+        typical=steps["structure"].typical_,
         bias=forms + difficulty["head"].intercept_,
         task_words=np.ascontiguousarray(task_coef[: len(task_idf)] * task_idf[:, None], dtype=np.float32),
         task_structure=np.ascontiguousarray(task_coef[len(task_idf) :] * task_prior),

@@ -1,14 +1,13 @@
 """Why a score is what it is, in words for a person."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from classifiers.compiled import Scorer
+from classifiers.compiled import Floats, Scorer
 from classifiers.judgement import Contribution
 from classifiers.ngrams import grams
 from classifiers.reading import Reading, instruction
-from classifiers.shape import OPEN, SHAPE, Shape, bend, shape
-from classifiers.structure import says, structure
+from classifiers.shape import ABOUT_OPTIONS, OPEN, OPTIONS, SHAPE, Shape, bend, shape
+from classifiers.structure import GRADUAL, says, structure
 from classifiers.tokens import Points, bounds
 
 STARTS = ("where every exam question starts", "where every word problem starts", "where every prompt starts")
@@ -19,17 +18,30 @@ SHORT_CHARACTERS, LONG_CHARACTERS = 60, 400
 def explain(scorer: Scorer, reading: Reading) -> tuple[Contribution, ...]:
     """All contributions to the log-odds, the strongest first: they add up to it exactly."""
     found = shape(reading)
-    parts = [Contribution(STARTS[found.form], float(scorer.tables.bias[found.form]))]
+    parts = [Contribution(STARTS[found.form], _start(scorer, found.form))]
     parts += _of_numbers(scorer, reading, found)
     parts += _of_words(scorer, reading, found.form)
     return tuple(sorted(parts, key=lambda part: -abs(part.log_odds)))
 
 
+def _start(scorer: Scorer, form: int) -> float:
+    start = float(scorer.tables.bias[form]) + float(_usual(scorer, form) @ scorer.tables.shape[form])
+    return start + float(scorer.tables.typical @ scorer.tables.structure) if form == OPEN else start
+
+
+def _usual(scorer: Scorer, form: int) -> Floats:
+    # What every prompt of the form has some of is told against the mean, and everything else against its absence.
+    always = [words in GRADUAL or (form == OPTIONS and words == ABOUT_OPTIONS) for _, words in SHAPE]
+    return bend(np.where(always, scorer.tables.scales[0], 0.0), scorer.tables.scales)
+
+
 def _of_numbers(scorer: Scorer, reading: Reading, found: Shape) -> list[Contribution]:
-    values = bend(found.numbers, scorer.tables.scales) * scorer.tables.shape[found.form]
+    unusual = bend(found.numbers, scorer.tables.scales) - _usual(scorer, found.form)
+    values = unusual * scorer.tables.shape[found.form]
     said = [*(words for _, words in SHAPE)] * 3
     if found.form == OPEN:
-        values = np.concatenate((values, structure(instruction(reading), scorer.matcher) * scorer.tables.structure))
+        untypical = structure(instruction(reading), scorer.matcher) - scorer.tables.typical
+        values = np.concatenate((values, untypical * scorer.tables.structure))
         said += says(scorer.matcher)
     totals: dict[str, float] = {}
     for words, value in zip(said, values.tolist(), strict=True):
@@ -60,7 +72,7 @@ def _of_words(scorer: Scorer, reading: Reading, form: int) -> list[Contribution]
     return [*named, Contribution("the other words", rest)] if ranked[WORDS_NAMED:] else named
 
 
-def _by_word(scorer: Scorer, reading: Reading, form: int, starts: Points) -> NDArray[np.float64]:
+def _by_word(scorer: Scorer, reading: Reading, form: int, starts: Points) -> Floats:
     # A run of characters belongs to the word in which it starts or that it follows, a pair to its first word.
     found = grams(reading)
     words = np.arange(len(starts))

@@ -13,7 +13,7 @@ from classifiers.cues import CueMatcher, Lexicon
 from classifiers.ngrams import BITS, hits
 from classifiers.reading import Reading, instruction, read
 from classifiers.shape import FORMS, OPEN, bend, shape
-from classifiers.structure import names, structure
+from classifiers.structure import GRADUAL, names, says, structure
 
 IDF_DECIMALS = 4
 KNOTS = (1 / 3, 2 / 3)
@@ -93,11 +93,22 @@ class HashedNgrams(_TextStep):
 
 
 class Structure(_TextStep):
-    """Readings to structural numbers; `lexicon` maps a cue's name to what it says and its stems."""
+    """Readings to structural numbers; `lexicon` maps a cue's name to what it says and its stems.
+
+    Fitting learns `typical_`, which only explanations need: the mean of each number that is `GRADUAL`, 0 for the others.
+    """
 
     def __init__(self, lexicon: Lexicon | None = None, *, open_only: bool = False) -> None:
         self.lexicon = lexicon
         self.open_only = open_only
+
+    def fit(self, X: Sequence[Reading], y: object = None) -> Self:  # noqa: N803, ARG002
+        """Learn what is typical of an open prompt."""
+        matcher = CueMatcher(self.lexicon or {})
+        found = [structure(instruction(reading), matcher) for reading in X if shape(reading).form == OPEN]
+        mean = np.mean(found, axis=0) if found else np.zeros(len(names(matcher)))
+        self.typical_ = np.round(np.where([words in GRADUAL for words in says(matcher)], mean, 0.0), IDF_DECIMALS)
+        return self
 
     def transform(self, X: Sequence[Reading]) -> NDArray[np.float64]:  # noqa: N803
         """A dense matrix, one row for each reading and one column for each of `structure.names`."""

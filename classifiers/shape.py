@@ -21,6 +21,8 @@ FORMS = ("options", "word problem", "open")
 
 OPTIONS, WORD_PROBLEM, OPEN = range(len(FORMS))
 
+ABOUT_OPTIONS = "how its options look"
+
 SHAPE = (
     ("characters", "length"),
     ("words", "length"),
@@ -34,9 +36,9 @@ SHAPE = (
     ("multiples", "asks about shares or multiples"),
     ("sentences", "number of sentences"),
     ("words_per_sentence", "length of its sentences"),
-    ("word_length", "long words"),
-    ("longest_word", "long words"),
-    ("long_words", "long words"),
+    ("word_length", "length of its words"),
+    ("longest_word", "length of its words"),
+    ("long_words", "length of its words"),
     ("variety", "how varied its words are"),
     ("commas", "length of its sentences"),
     ("quotes", "quotes a text"),
@@ -44,11 +46,11 @@ SHAPE = (
     ("formula", "contains formulas"),
     ("question", "is a question"),
     ("negation", "asks for what is not so"),
-    ("options", "how its options look"),
-    ("option_length", "how its options look"),
-    ("longest_option", "how its options look"),
-    ("option_spread", "how its options look"),
-    ("option_numbers", "how its options look"),
+    ("options", ABOUT_OPTIONS),
+    ("option_length", ABOUT_OPTIONS),
+    ("longest_option", ABOUT_OPTIONS),
+    ("option_spread", ABOUT_OPTIONS),
+    ("option_numbers", ABOUT_OPTIONS),
 )
 """Each number of a shape, in order, and what it says to a person."""
 

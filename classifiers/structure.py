@@ -41,7 +41,7 @@ _SHAPE = (
     ("exclamation", "has an exclamation"),
     ("sentences", "number of sentences"),
     ("lines", "number of lines"),
-    ("one_line", "is one line"),
+    ("one_line", "number of lines"),
     ("digits", "numbers in it"),
     ("numbers", "numbers in it"),
     ("formula", "contains formulas"),
@@ -53,13 +53,21 @@ _SHAPE = (
     ("bullets", "is a list"),
     ("quotes", "quotes a text"),
     ("colon", "gives a text after a colon"),
-    ("comma", "long sentences"),
-    ("word_length", "long words"),
+    ("comma", "length of its sentences"),
+    ("word_length", "length of its words"),
     ("no_cue", "asks for nothing we recognise"),
     ("cues", "number of things asked"),
     ("quoted", "gives a text to work on"),
     ("quoted_length", "gives a text to work on"),
 )
+
+GRADUAL = frozenset(
+    (
+        *("length", "number of sentences", "number of lines"),
+        *("length of its sentences", "length of its words", "how varied its words are"),
+    )
+)
+"""What every prompt has some of: to a person it says something only where it differs from what is typical."""
 
 
 def names(matcher: CueMatcher) -> tuple[str, ...]:

@@ -86,6 +86,14 @@ def _check(classifier: Classifier, text: str) -> None:
     assert list(parts) == sorted(parts, key=lambda part: -abs(part.log_odds))
 
 
+def test_an_explanation_says_what_sets_a_prompt_apart() -> None:
+    """Being short counts for the small model, and nothing that a prompt does not have is told of it."""
+    told = {part.words: part.log_odds for part in CLASSIFIER.explain("hello")}
+    assert told["short"] < -1
+    assert not {"asks for a proof", "contains code", "is a question"} & told.keys()
+    assert "asks for a proof" in {part.words for part in CLASSIFIER.explain("Prove it.")}
+
+
 @pytest.mark.parametrize("text", [*ODD, "so " * 20_000, "«" * 3_000, '" ' * 3_000, "a1" * 3_000, "हिन्दी " * 2_000])
 def test_no_text_makes_judging_blow_up(text: str) -> None:
     """However long and odd a text is, nothing searched in it backtracks: the milliseconds themselves are a benchmark's.
