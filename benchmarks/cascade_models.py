@@ -62,7 +62,7 @@ def rows_of(prompts: Sequence[str], sets: Sequence[str], numbers: Floats) -> Row
     asked = [question(prompt) for prompt in prompts]
     text = sp.hstack([words.fit_transform(asked), characters.fit_transform(asked)]).tocsr()
     matcher = CueMatcher(read_lexicon(LEXICON_FILE.read_text(encoding="utf-8")))
-    shapes = np.stack([structure(read(prompt), matcher) for prompt in asked])
+    shapes = np.array([structure(read(prompt), matcher) for prompt in asked])
     shapes = StandardScaler().fit_transform(shapes[:, shapes.std(axis=0) > 0.02])
     return Rows(
         np.array(sets),

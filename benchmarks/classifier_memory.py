@@ -42,7 +42,7 @@ def _main() -> None:
         classifier.judge(text)
     judged = resident_kb()
     from classifiers.artifact import COMPILED, SHIPPED  # noqa: PLC0415
-    from classifiers.compiled import from_bytes  # noqa: PLC0415
+    from classifiers.tables import from_bytes  # noqa: PLC0415
 
     tables = from_bytes((SHIPPED / COMPILED).read_bytes())
     arrays = sum(getattr(tables, field.name).nbytes for field in dataclasses.fields(tables)) // 1024

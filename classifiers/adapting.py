@@ -19,12 +19,12 @@ from sklearn.pipeline import Pipeline
 from classifiers.artifact import COMPILED, FORMAT, PIPELINES, digest, installed_versions, load, manifest_digest
 from classifiers.bootstrap import Interval, intervals
 from classifiers.classifier import Classifier
-from classifiers.compiled import to_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.drift import histogram
 from classifiers.gain import GainRegressor
 from classifiers.outcomes import DataError, Outcome, data_digest
 from classifiers.protocol import apgr
+from classifiers.tables import to_bytes
 from classifiers.training import TOLERANCE, load_pipelines
 
 HELD_OUT = 4

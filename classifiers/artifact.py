@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from classifiers.classifier import Classifier
-from classifiers.compiled import from_bytes
+from classifiers.tables import from_bytes
 
 FORMAT = 3
 MANIFEST, PIPELINES, COMPILED = "manifest.json", "pipelines.skops", "compiled.npz"

@@ -1,11 +1,11 @@
 """The difficulty classifier as the router sees it: judge a text, and say why."""
 
-import math
-
-from classifiers.compiled import Scorer, Tables
+from classifiers.calibration import logistic
+from classifiers.compiled import Scorer
 from classifiers.explanation import explain
 from classifiers.judgement import Contribution, Judgement
 from classifiers.reading import read
+from classifiers.tables import Tables
 from classifiers.tasks import TASKS
 
 
@@ -19,11 +19,9 @@ class Classifier:
 
     def judge(self, text: str) -> Judgement:
         """Score and label one text of any length; microseconds of CPU."""
-        evidence = self._scorer.evidence(read(text))
-        score = 1 / (1 + math.exp(-self._scorer.log_odds(evidence)))
-        tasks = self._scorer.task_probabilities(evidence)
-        best = int(tasks.argmax())
-        return Judgement(score, TASKS[best], float(tasks[best]))
+        log_odds, *tasks = self._scorer.answer(read(text))
+        surest = max(tasks)
+        return Judgement(logistic(log_odds), TASKS[tasks.index(surest)], surest)
 
     def explain(self, text: str) -> tuple[Contribution, ...]:
         """Everything that moved the score, the strongest first; the log-odds add up to those of the score."""

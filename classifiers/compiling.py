@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from classifiers.compiled import Floats, Tables, pack_lexicon
 from classifiers.shape import FORMS, SHAPE
+from classifiers.tables import Floats, Tables, pack_lexicon
 from classifiers.tasks import TASKS
 
 

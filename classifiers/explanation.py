@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from classifiers.compiled import Floats, Scorer
+from classifiers.compiled import Scorer
 from classifiers.judgement import Contribution
 from classifiers.ngrams import grams
 from classifiers.reading import Reading, instruction
 from classifiers.shape import ABOUT_OPTIONS, OPEN, OPTIONS, SHAPE, Shape, bend, shape
 from classifiers.structure import GRADUAL, says, structure
+from classifiers.tables import Floats
 from classifiers.tokens import Points, bounds
 
 STARTS = ("where every exam question starts", "where every word problem starts", "where every prompt starts")
@@ -36,11 +37,11 @@ def _usual(scorer: Scorer, form: int) -> Floats:
 
 
 def _of_numbers(scorer: Scorer, reading: Reading, found: Shape) -> list[Contribution]:
-    unusual = bend(found.numbers, scorer.tables.scales) - _usual(scorer, found.form)
+    unusual = bend(np.array(found.numbers), scorer.tables.scales) - _usual(scorer, found.form)
     values = unusual * scorer.tables.shape[found.form]
     said = [*(words for _, words in SHAPE)] * 3
     if found.form == OPEN:
-        untypical = structure(instruction(reading), scorer.matcher) - scorer.tables.typical
+        untypical = np.subtract(structure(instruction(reading), scorer.matcher), scorer.tables.typical)
         values = np.concatenate((values, untypical * scorer.tables.structure))
         said += says(scorer.matcher)
     totals: dict[str, float] = {}

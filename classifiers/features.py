@@ -116,8 +116,11 @@ class Structure(_TextStep):
         if not len(X):
             return np.zeros((0, len(names(matcher))))
         if not self.open_only:
-            return np.stack([structure(instruction(reading), matcher) for reading in X])
-        return np.stack([structure(instruction(reading), matcher) * (shape(reading).form == OPEN) for reading in X])
+            return np.array([structure(instruction(reading), matcher) for reading in X])
+        nothing = [0.0] * len(names(matcher))
+        return np.array(
+            [structure(instruction(reading), matcher) if shape(reading).form == OPEN else nothing for reading in X]
+        )
 
 
 class Shapes(_TextStep):
@@ -133,7 +136,7 @@ class Shapes(_TextStep):
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002
         """Learn `scales_`, an array of four rows: mean, spread and two knots of every number."""
-        numbers = np.stack([shape(reading).numbers for reading in X])
+        numbers = np.array([shape(reading).numbers for reading in X])
         knots = np.quantile(numbers, KNOTS, axis=0)
         self.scales_ = np.round(np.stack([numbers.mean(axis=0), numbers.std(axis=0) + TINY, *knots]), IDF_DECIMALS)
         return self
@@ -144,6 +147,6 @@ class Shapes(_TextStep):
         rows = np.zeros((len(X), len(FORMS) * (width + 1)))
         for row, reading in zip(rows, X, strict=True):
             found = shape(reading)
-            row[found.form * width : (found.form + 1) * width] = bend(found.numbers, self.scales_)
+            row[found.form * width : (found.form + 1) * width] = bend(np.array(found.numbers), self.scales_)
             row[len(FORMS) * width + found.form] = 1.0
         return rows

@@ -10,6 +10,16 @@
 #include <cstdint>
 #include <cstring>
 
+extern "C" {
+
+// 2^`bits` rows of learned weights, of which those of a text's n-grams are added up.
+struct Table {
+    const float *weights;
+    std::int32_t bits, columns;
+};
+
+}  // extern "C"
+
 namespace {
 
 constexpr int BITS = 18;
@@ -58,42 +68,53 @@ private:
     std::uint64_t slots_[2 * MOST_POINTS];
 };
 
-// The rows of the table that are added up. It has 2^(BITS - shift) of them.
-struct Table {
-    const float *weights;
-    int shift;
-    int columns;
-};
-
-// Adds one kind of n-gram: each distinct one counts 1/sqrt(n), n being how many there are.
+// The distinct n-grams of one kind: the bucket of each, once.
 class Part {
 public:
-    explicit Part(const Table &table) : table_(table) {}
+    // `seen` has a bit for each bucket: whoever chooses the text chooses the buckets too, and could fill one corner of a
+    // hash table. All bits are off before and after.
+    explicit Part(std::bitset<1 << BITS> &seen) : seen_(seen) {}
 
-    void add(std::uint64_t hash) {
+    ~Part() {
+        for (int at = 0; at < count_; ++at) seen_[buckets_[at]] = false;
+    }
+
+    void add(std::uint64_t hash, const Table *tables, int many) {
         hash *= MIX;
         hash ^= hash >> 32;
         hash *= MIX;
         const auto bucket = static_cast<std::uint32_t>(hash >> (64 - BITS));
         if (seen_[bucket]) return;
         seen_[bucket] = true;
-        ++count_;
-        const float *row = table_.weights + static_cast<std::size_t>(bucket >> table_.shift) * table_.columns;
-        for (int column = 0; column < table_.columns; ++column) sums_[column] += row[column];
+        buckets_[count_++] = bucket;
+        // The rows lie all over memory: to ask for all of them before the first is needed saves most of the wait.
+        for (int table = 0; table < many; ++table) __builtin_prefetch(row_of(tables[table], bucket));
     }
 
-    void into(double *totals) const {
+    // Each counts 1/sqrt(n), n being how many there are.
+    void into(const Table &table, double *totals) const {
+        double sums[MOST_COLUMNS] = {};
+        for (int at = 0; at < count_; ++at) {
+            const float *row = row_of(table, buckets_[at]);
+            for (int column = 0; column < table.columns; ++column) sums[column] += row[column];
+        }
         const double weight = count_ ? 1 / std::sqrt(static_cast<double>(count_)) : 0;
-        for (int column = 0; column < table_.columns; ++column) totals[column] += weight * sums_[column];
+        for (int column = 0; column < table.columns; ++column) totals[column] += weight * sums[column];
     }
 
 private:
-    const Table &table_;
-    // A bit for each bucket: whoever chooses the text chooses the buckets too, and could fill one corner of a hash table.
-    std::bitset<1 << BITS> seen_;
+    static const float *row_of(const Table &table, std::uint32_t bucket) {
+        return table.weights + static_cast<std::size_t>(bucket >> (BITS - table.bits)) * table.columns;
+    }
+
+    std::bitset<1 << BITS> &seen_;
+    std::uint32_t buckets_[MOST_POINTS];
     int count_ = 0;
-    double sums_[MOST_COLUMNS] = {};
 };
+
+void into(const Part &part, const Table *tables, int many, double *totals) {
+    for (int table = 0; table < many; totals += tables[table++].columns) part.into(tables[table], totals);
+}
 
 // CRC-32 of each word; words are parted by single spaces. Says how many there are.
 int hashes_of(const std::uint8_t *words, int bytes, std::uint32_t *hashes) {
@@ -181,8 +202,16 @@ struct Counts {
     std::int32_t bytes, words, numeric, lettered, letters, longest, many_long, distinct, multiples, negations, head, tail;
 };
 
+// What answers: weights of the numbers of a text's shape, three bends of each (`origins` has three rows, `shape` three for
+// each form), and of its structure, for the form `open` and for each task. No number counts beyond `bound`.
+struct Heads {
+    const double *origins, *steepness, *shape, *bias, *structure, *task_structure, *task_bias;
+    double bound;
+    std::int32_t forms, numbers, structural, tasks, open;
+};
+
 // Raised by one whenever something below changes.
-int shunt_abi() { return 2; }
+int shunt_abi() { return 3; }
 
 // Counts the marks of a text, writes its words to `out` (room for 5 bytes a code point), parted by single spaces, and
 // counts what is in them. False when the class of a code point is not known yet.
@@ -242,32 +271,68 @@ int shunt_survey(const std::uint32_t *points, int given, const Plan *plan, std::
     return 1;
 }
 
-// Adds up, for each column of the table, the weights of the n-grams of a text: its words, its pairs of words, and the
-// runs of its code points, each folded by `folded`. False when the table is none.
+// Adds up, for each column of each table in turn, the weights of the n-grams of a text: its words, its pairs of words, and
+// the runs of its code points, each folded by `folded`. False when a table is none.
 int shunt_weigh(const std::uint32_t *points, int count, const std::uint8_t *words, int bytes, const std::uint16_t *folded,
-                const float *weights, int bits, int columns, double *totals) {
-    if (bits < 0 || bits > BITS || columns < 1 || columns > MOST_COLUMNS) return 0;
-    const Table table{weights, BITS - bits, columns};
+                const Table *tables, int many, double *totals) {
+    int columns = 0;
+    for (int table = 0; table < many; ++table) {
+        const Table &each = tables[table];
+        if (each.bits < 0 || each.bits > BITS || each.columns < 1 || each.columns > MOST_COLUMNS) return 0;
+        columns += each.columns;
+    }
     for (int column = 0; column < columns; ++column) totals[column] = 0;
 
+    std::bitset<1 << BITS> seen;
     std::uint32_t hashes[MOST_WORDS];
     const int said = hashes_of(words, bytes, hashes);
-    Part singles(table);
-    for (int at = 0; at < said; ++at) singles.add(hashes[at]);
-    singles.into(totals);
-
-    Part pairs(table);
-    for (int at = 0; at + 1 < said; ++at) pairs.add(hashes[at] * PAIR + hashes[at + 1]);
-    pairs.into(totals);
-
+    {
+        Part singles(seen);
+        for (int at = 0; at < said; ++at) singles.add(hashes[at], tables, many);
+        into(singles, tables, many, totals);
+    }
+    {
+        Part pairs(seen);
+        for (int at = 0; at + 1 < said; ++at) pairs.add(hashes[at] * PAIR + hashes[at + 1], tables, many);
+        into(pairs, tables, many, totals);
+    }
+    Part runs(seen);
     const int read = count > MOST_POINTS ? MOST_POINTS : count;
-    Part runs(table);
     std::uint64_t run = 0;
     for (int at = 0; at < read; ++at) {
         run = (run >> 16) | (static_cast<std::uint64_t>(folded[points[at] & PLANE]) << 48);
-        if (at + 1 >= RUN) runs.add(run);
+        if (at + 1 >= RUN) runs.add(run, tables, many);
     }
-    runs.into(totals);
+    into(runs, tables, many, totals);
+    return 1;
+}
+
+// Log-odds that the large model is needed, then a probability for each task. `given` has a sum of n-grams' weights for each
+// of these, then the numbers of the shape, then those of the structure. False when the form is none.
+int shunt_answer(const Heads *heads, int form, const double *given, double *out) {
+    if (form < 0 || form >= heads->forms) return 0;
+    const int count = heads->numbers, tasks = heads->tasks;
+    const double *numbers = given + 1 + tasks, *structure = numbers + count;
+
+    double need = given[0] + heads->bias[form];
+    for (int bend = 0; bend < 3; ++bend)
+        for (int at = 0; at < count; ++at) {
+            const double value = (numbers[at] - heads->origins[bend * count + at]) * heads->steepness[at];
+            const double kept = std::fmin(std::fmax(value, bend ? 0 : -heads->bound), heads->bound);
+            need += kept * heads->shape[(form * 3 + bend) * count + at];
+        }
+    double *odds = out + 1;
+    for (int task = 0; task < tasks; ++task) odds[task] = given[1 + task] + heads->task_bias[task];
+    for (int at = 0; at < heads->structural; ++at) {
+        if (structure[at] == 0) continue;  // nearly all are
+        if (form == heads->open) need += structure[at] * heads->structure[at];
+        for (int task = 0; task < tasks; ++task) odds[task] += structure[at] * heads->task_structure[at * tasks + task];
+    }
+    double most = odds[0], total = 0;
+    for (int task = 1; task < tasks; ++task) most = std::fmax(most, odds[task]);
+    for (int task = 0; task < tasks; ++task) total += odds[task] = std::exp(odds[task] - most);
+    for (int task = 0; task < tasks; ++task) odds[task] /= total;
+    out[0] = need;
     return 1;
 }
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).with_name("_native.so")
-ABI = 2
+ABI = 3
 
 _logger = logging.getLogger("shunt.classifier")
 
@@ -29,6 +29,8 @@ def library() -> ctypes.PyDLL | None:
     integer, pointer, text = ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p
     found.shunt_survey.argtypes = (text, integer, pointer, pointer, pointer, pointer)
     found.shunt_survey.restype = integer
-    found.shunt_weigh.argtypes = (text, integer, text, integer, pointer, pointer, integer, integer, pointer)
+    found.shunt_weigh.argtypes = (text, integer, text, integer, pointer, pointer, integer, pointer)
     found.shunt_weigh.restype = integer
+    found.shunt_answer.argtypes = (pointer, integer, text, pointer)
+    found.shunt_answer.restype = integer
     return found

@@ -79,7 +79,7 @@ class Shape:
     """One of `FORMS` by its number, and the numbers named by `SHAPE`."""
 
     form: int
-    numbers: NDArray[np.float64]
+    numbers: tuple[float, ...]
 
 
 def shape(reading: Reading) -> Shape:
@@ -104,7 +104,7 @@ def shape(reading: Reading) -> Shape:
         float(_negates(stem, tokens if not options else None)),
         *_of_options(options),
     )
-    return Shape(_form(text, len(options), len(numbers)), np.array(values))
+    return Shape(_form(text, len(options), len(numbers)), values)
 
 
 def bend(numbers: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ import math
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
 from classifiers.cues import CueMatcher
 from classifiers.reading import Reading
@@ -92,18 +91,16 @@ def says(matcher: CueMatcher) -> tuple[str, ...]:
     )
 
 
-def structure(reading: Reading, matcher: CueMatcher) -> NDArray[np.float64]:
+def structure(reading: Reading, matcher: CueMatcher) -> list[float]:
     """The structural numbers of a reading, best of an `instruction`: what is quoted asks for nothing."""
     found = matcher.find(reading)
-    scripts = _scripts(reading)
-    others = (*_length(reading, scripts), *_shape(reading, len(found)), *scripts)
     cues = len(matcher.names)
-    numbers = np.zeros(2 * cues + len(others))  # nearly all cues are absent, so to list them would be most of the work
+    numbers = [0.0] * (2 * cues)
     for cue, leads in found.items():
         numbers[cue] = 1.0
-        numbers[cues + cue] = leads
-    numbers[2 * cues :] = others
-    return numbers
+        numbers[cues + cue] = float(leads)
+    scripts = _scripts(reading)
+    return [*numbers, *_length(reading, scripts), *_shape(reading, len(found)), *scripts]
 
 
 def _length(reading: Reading, scripts: list[float]) -> list[float]:

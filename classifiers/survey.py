@@ -2,8 +2,8 @@
 
 import ctypes
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,8 +24,7 @@ MULTIPLES = frozenset(
 NEGATIONS = frozenset(b"not except least never false incorrect no cannot without".split())
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """The words of a text, parted by single spaces, and what is counted in them.
 
     `numeric` begin with a digit; `lettered` are of letters, in a script with spaces: of these all further fields tell.
@@ -62,8 +61,8 @@ def survey(folded: str, codes: bytes) -> tuple[Marks, Tokens]:
     if not native.shunt_survey(codes, size, _PLAN, marks, words, counts):
         learn(points_of(codes))
         native.shunt_survey(codes, size, _PLAN, marks, words, counts)
-    length, *numbers = counts
-    return Marks(*marks), Tokens(words.raw[:length], *numbers)
+    length, *numbers = counts[:]  # a slice is a list in one step, where to iterate asks for one number at a time
+    return Marks._make(marks[:]), Tokens(words.raw[:length], *numbers)
 
 
 def _by_hand(folded: str, points: Points) -> tuple[Marks, Tokens]:

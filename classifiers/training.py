@@ -12,7 +12,6 @@ from sklearn.pipeline import Pipeline
 
 from classifiers.artifact import COMPILED, FORMAT, MANIFEST, PIPELINES, digest, installed_versions, manifest_digest
 from classifiers.classifier import Classifier
-from classifiers.compiled import to_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.cues import LEXICON_FILE, read_lexicon
 from classifiers.drift import histogram
@@ -20,6 +19,7 @@ from classifiers.evaluation import hand_written_scores
 from classifiers.examples import HAND_WRITTEN, Example, hand_written, load_examples
 from classifiers.gain import DECIMALS
 from classifiers.pipelines import difficulty_pipeline, task_pipeline
+from classifiers.tables import to_bytes
 from classifiers.weighing import shared_weights, weigh
 
 TRUSTED = (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from benchmarks.pace import reference_ms
 from classifiers import Classifier, load
 from classifiers.artifact import COMPILED, PIPELINES, SHIPPED
-from classifiers.compiled import from_bytes
 from classifiers.compiling import compile_pipelines
 from classifiers.examples import hand_written
+from classifiers.tables import from_bytes
 from classifiers.tasks import TASKS
 from classifiers.training import load_pipelines
 

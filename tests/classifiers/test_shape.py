@@ -34,7 +34,7 @@ def test_numbers_of_a_word_problem():
 def test_any_text_has_a_finite_shape(text: str):
     """Every text has as many numbers as are named, all finite."""
     numbers = shape(read(text)).numbers
-    assert (len(SHAPE),) == numbers.shape
+    assert len(SHAPE) == len(numbers)
     assert np.isfinite(numbers).all()
 
 
