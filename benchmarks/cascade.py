@@ -106,7 +106,7 @@ def _costs(
     """USD for a thousand questions and the mean score at each share; only a cascade pays for both models."""
     small, large = rows.small[test], rows.large[test]
     found: dict[str, object] = {"small_alone": 1000 * cost[0].mean(), "large_alone": 1000 * cost[1].mean()}
-    for key in ("text", "confidence", "second_stage", "blend"):
+    for key in ("text", "confidence", "second_stage", "joint"):
         rank = np.empty(len(test))
         rank[np.argsort(-methods[key][0], kind="stable")] = np.arange(len(test))
         points = []
@@ -129,7 +129,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key:12}{values}{found['bar'] or '-':>8}"
     for key, found in result.items():
         cost = found["cost"]
-        parts = [f"{name} {_cost_at(found, name, 0.8)}" for name in ("text", "confidence", "second_stage", "blend")]
+        parts = [f"{name} {_cost_at(found, name, 0.8)}" for name in ("text", "confidence", "second_stage", "joint")]
         yield f"{key}: 80 % of the gap for {', '.join(parts)} USD per 1,000; large alone {cost['large_alone']:.3f}"
 
 
@@ -146,7 +146,7 @@ def plot(record: Mapping[str, Any], path: Path) -> None:
     result = record["result"]
     figure = Figure(figsize=(11, 7), layout="constrained")
     for axes, (name, found) in zip(figure.subplots(2, 2).flat, result.items(), strict=True):
-        for key in ("text", "confidence", "second_stage", "blend"):
+        for key in ("text", "confidence", "second_stage", "joint"):
             points = found["cost"][key]
             axes.plot([point["usd_per_1k"] for point in points], [point["score"] for point in points], label=key)
         ends = found["cost"]["small_alone"], found["cost"]["large_alone"]

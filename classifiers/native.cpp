@@ -1,5 +1,5 @@
-// What is counted in a text's characters and words, and what tables of learned weights say of its hashed n-grams.
-// `survey.py` and `ngrams.py` are the same in Python and numpy.
+// What is counted in a text's characters and words, what tables of learned weights say of its hashed n-grams, and the two
+// heads over both. `survey.py`, `ngram_tables.py` and `heads.py` do the same in Python and numpy.
 //
 // Called through ctypes with the interpreter's lock held, for about ten microseconds. Nothing is allocated, and every
 // index is bounded here, whatever the caller says: the text is a stranger's.

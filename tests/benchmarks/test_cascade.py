@@ -40,9 +40,7 @@ def answers(path: Path, size: int = 90) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The blend takes seconds; the quick methods show the same of the machinery."""
-    blend = {**cascade_models.METHODS, "blend": cascade_models.by_logistic}
-    monkeypatch.setattr(cascade, "METHODS", blend)
+    """Fewer rounds of the bootstrap show the same of the machinery."""
     monkeypatch.setattr(cascade, "ROUNDS", 20)
 
 
@@ -72,7 +70,7 @@ def test_no_row_is_judged_by_a_fit_that_saw_it():
     prompts = [f"Question: {generator.choice(WORDS)} {number}?\n\nAnswer: " for number in range(size)]
     numbers = np.column_stack([generator.random(size) < 0.5, np.ones(size), generator.normal(size=size), np.ones(size)])
     rows = cascade_models.rows_of(prompts, ["mmlu_test"] * size, numbers.astype(float))
-    for name in ("text", "logistic", "second_stage"):
+    for name in ("text", "logistic", "second_stage", "joint"):
         scores = next(iter(cascade._scores(cascade_models.METHODS[name], rows, np.arange(size), 1)))
         assert abs(np.corrcoef(scores, rows.gain)[0, 1]) < 0.25, name
 
