@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from benchmarks.cascade_models import METHODS, Floats, Method, Rows, rows_of
 from classifiers.bootstrap import intervals
-from classifiers.confidence.numbers import confidence
 from classifiers.protocol import apgr, calibration_error, cpt
 
 SMALL, LARGE = "llama3.1-8b", "gpt-4o"
@@ -49,12 +48,9 @@ def _family(row: Mapping[str, Any]) -> str:
 
 
 def _measure(name: str, found: list[dict[str, Any]], repeats: int) -> dict[str, object]:
-    numbers = np.array(
-        [[row["correct"][SMALL], row["correct"][LARGE], confidence(row["raw_conf"][SMALL]), row["tokens"][SMALL]["out"]]
-         for row in found], dtype=float,
-    )  # fmt: skip
-    sets = [row["dataset"] for row in found]
-    rows = rows_of([row["prompt"] for row in found], sets, numbers)
+    right = [[row["correct"][model] for model in (SMALL, LARGE)] for row in found]
+    answers = [(row["raw_conf"][SMALL], row["tokens"][SMALL]["out"]) for row in found]
+    rows = rows_of([row["prompt"] for row in found], [row["dataset"] for row in found], right, answers)
     test = np.flatnonzero(rows.sets == f"{name}_test")
     cost = tuple(np.array([row["cost"][model] for row in found])[test] for model in (SMALL, LARGE))
     methods = {key: list(_scores(method, rows, test, repeats)) for key, method in METHODS.items()}
@@ -106,7 +102,7 @@ def _costs(
     """USD for a thousand questions and the mean score at each share; only a cascade pays for both models."""
     small, large = rows.small[test], rows.large[test]
     found: dict[str, object] = {"small_alone": 1000 * cost[0].mean(), "large_alone": 1000 * cost[1].mean()}
-    for key in ("text", "confidence", "second_stage", "joint"):
+    for key in ("text", "confidence", "second_stage"):
         rank = np.empty(len(test))
         rank[np.argsort(-methods[key][0], kind="stable")] = np.arange(len(test))
         points = []
@@ -129,7 +125,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key:12}{values}{found['bar'] or '-':>8}"
     for key, found in result.items():
         cost = found["cost"]
-        parts = [f"{name} {_cost_at(found, name, 0.8)}" for name in ("text", "confidence", "second_stage", "joint")]
+        parts = [f"{name} {_cost_at(found, name, 0.8)}" for name in ("text", "confidence", "second_stage")]
         yield f"{key}: 80 % of the gap for {', '.join(parts)} USD per 1,000; large alone {cost['large_alone']:.3f}"
 
 
@@ -146,7 +142,7 @@ def plot(record: Mapping[str, Any], path: Path) -> None:
     result = record["result"]
     figure = Figure(figsize=(11, 7), layout="constrained")
     for axes, (name, found) in zip(figure.subplots(2, 2).flat, result.items(), strict=True):
-        for key in ("text", "confidence", "second_stage", "joint"):
+        for key in ("text", "confidence", "second_stage"):
             points = found["cost"][key]
             axes.plot([point["usd_per_1k"] for point in points], [point["score"] for point in points], label=key)
         ends = found["cost"]["small_alone"], found["cost"]["large_alone"]

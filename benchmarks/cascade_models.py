@@ -1,6 +1,6 @@
 """Ways to tell from prompt and confidence whether the large model is needed, each fitted to one part of the rows.
 
-Text is seen through one matrix of similarities (TF-IDF of words and characters), so that a fit on some rows is one solve.
+TF-IDF of words and characters is one matrix of similarities, so that a fit on some rows is one solve.
 """
 
 import re
@@ -9,14 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from classifiers.confidence.estimator import GoodEnough
-from classifiers.features import HashedNgrams
+from classifiers import load
+from classifiers.confidence.numbers import NAMES, numbers
+from classifiers.confidence.selection import fitted
+from classifiers.confidence.words import BITS
+from classifiers.features import weighed
 from classifiers.reading import Reading, read
 
 Floats = NDArray[np.float64]
@@ -24,23 +27,20 @@ Places = NDArray[np.intp]
 
 RIDGE = 1.0
 INNER_FOLDS = 5
-BITS = 14
-TEXT_WEIGHT = 0.2
+LENGTH, CONFIDENCE = NAMES.index("prompt length"), NAMES.index("whole answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of one family of data sets. `similar` holds cosines of texts, `readings` the texts themselves.
 
-    `small` and `large` say who was right, `sets` which data set a row is of.
+    `small` and `large` say who was right, `sets` which data set a row is of, `numbers` what the second stage sees.
     """
 
     sets: NDArray[np.str_]
     small: Floats
     large: Floats
-    confidence: Floats
-    length: Floats
-    tokens: Floats
+    numbers: Floats
     similar: Floats
     readings: Sequence[Reading]
 
@@ -50,22 +50,26 @@ class Rows:
         return self.large * (1 - self.small)
 
 
-def rows_of(prompts: Sequence[str], sets: Sequence[str], numbers: Floats) -> Rows:
-    """Compute the features; the columns of `numbers` are small, large, confidence in log-odds, and answer tokens."""
+def rows_of(
+    prompts: Sequence[str], sets: Sequence[str], right: ArrayLike, answers: Sequence[tuple[float, int]]
+) -> Rows:
+    """Compute the features.
+
+    `right` has a column for each model, small and large; an answer has its mean log-probability per token and its tokens.
+    Of its first tokens nothing is known, so that the whole answer stands for them.
+    """
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2)
     asked = [question(prompt) for prompt in prompts]
     text = sp.hstack([words.fit_transform(asked), characters.fit_transform(asked)]).tocsr()
-    return Rows(
-        np.array(sets),
-        numbers[:, 0],
-        numbers[:, 1],
-        numbers[:, 2],
-        np.log([len(prompt) for prompt in asked]),
-        np.log1p(numbers[:, 3]),
-        np.asarray((text @ text.T).toarray()),
-        [read(prompt) for prompt in asked],
-    )
+    classifier = load()
+    small, large = np.asarray(right, dtype=float).T
+    seen = [
+        numbers(prompt, classifier.judge(prompt).score, whole, None, tokens)
+        for prompt, (whole, tokens) in zip(asked, answers, strict=True)
+    ]
+    readings = [read(prompt) for prompt in asked]
+    return Rows(np.array(sets), small, large, np.array(seen), np.asarray((text @ text.T).toarray()), readings)
 
 
 def question(prompt: str) -> str:
@@ -94,12 +98,12 @@ def _ridge(rows: Rows, target: Floats, train: Places, test: Places) -> Floats:
 
 def by_length(rows: Rows, _train: Places, test: Places) -> Floats:
     """Longer prompts need the large model more."""
-    return rows.length[test]
+    return np.asarray(rows.numbers[test, LENGTH])
 
 
 def by_confidence(rows: Rows, _train: Places, test: Places) -> Floats:
     """What the small model is unsure of needs the large one."""
-    return -rows.confidence[test]
+    return np.asarray(-rows.numbers[test, CONFIDENCE])
 
 
 def by_text(rows: Rows, train: Places, test: Places) -> Floats:
@@ -109,28 +113,16 @@ def by_text(rows: Rows, train: Places, test: Places) -> Floats:
 
 def by_logistic(rows: Rows, train: Places, test: Places) -> Floats:
     """The published way: confidence, out-of-fold TF-IDF score and length in a logistic regression."""
-    inputs = np.column_stack([rows.confidence, text_score(rows, rows.gain, train, test), rows.length])
+    inputs = np.column_stack([rows.numbers[:, [CONFIDENCE, LENGTH]], text_score(rows, rows.gain, train, test)])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3))
     model.fit(inputs[train], rows.gain[train])
     return np.asarray(model.decision_function(inputs[test]))
 
 
 def by_second_stage(rows: Rows, train: Places, test: Places) -> Floats:
-    """`classifiers.confidence` as it ships: bent numbers and their products."""
-    text = text_score(rows, rows.gain, train, test)
-    inputs = np.column_stack([text, rows.confidence, rows.length, rows.tokens])
-    return -GoodEnough().fit(inputs[train], 1 - rows.gain[train]).log_odds(inputs[test])
-
-
-def by_joint(rows: Rows, train: Places, test: Places) -> Floats:
-    """One logistic regression over bent numbers and n-grams: what a prompt's words say is learned given the confidence."""
-    numbers = np.column_stack([rows.confidence, rows.length, rows.tokens])
-    basis = GoodEnough().fit(numbers[train], 1 - rows.gain[train]).basis(numbers)
-    bent = sp.csr_matrix(StandardScaler().fit(basis[train]).transform(basis))
-    text = HashedNgrams(bits=BITS).fit([rows.readings[place] for place in train]).transform(rows.readings)
-    inputs = sp.hstack([bent, TEXT_WEIGHT * text]).tocsr()
-    model = LogisticRegression(C=0.5, solver="newton-cg")
-    return np.asarray(model.fit(inputs[train], rows.gain[train]).decision_function(inputs[test]))
+    """`classifiers.confidence` as it ships."""
+    stage = fitted(rows.numbers[train], 1 - rows.gain[train], [rows.readings[place] for place in train])
+    return -stage.log_odds(rows.numbers[test], weighed([rows.readings[place] for place in test], BITS))
 
 
 Method = Callable[[Rows, Places, Places], Floats]
@@ -140,5 +132,4 @@ METHODS: dict[str, Method] = {
     "confidence": by_confidence,
     "logistic": by_logistic,
     "second_stage": by_second_stage,
-    "joint": by_joint,
 }

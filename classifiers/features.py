@@ -47,6 +47,23 @@ class Reader(_TextStep):
         return readings
 
 
+def weighed(readings: Iterable[Reading], bits: int) -> sp.csr_matrix:
+    """The weights of `ngrams.hits`: one row for each reading, one column for each of 2^`bits` buckets."""
+    found = [hits(reading) for reading in readings]
+    ends = np.concatenate(([0], np.cumsum([len(hit.buckets) for hit in found])))
+    columns = np.concatenate([hit.buckets for hit in found]) >> (BITS - bits)
+    values = np.concatenate([hit.weights for hit in found])
+    matrix = sp.csr_matrix((values, columns, ends), shape=(len(found), 1 << bits))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def rarity(matrix: sp.csr_matrix) -> NDArray[np.float64]:
+    """Inverse document frequency of each column: ln((1 + n) / (1 + df)) + 1."""
+    rows, columns = matrix.shape
+    return np.asarray(np.log((1 + rows) / (1 + np.bincount(matrix.indices, minlength=columns))) + 1)
+
+
 class HashedNgrams(_TextStep):
     """Readings to hashed word and character n-grams, weighted by inverse document frequency.
 
@@ -66,9 +83,8 @@ class HashedNgrams(_TextStep):
         return tags
 
     def fit(self, X: Any, y: object = None) -> Self:  # noqa: N803, ARG002
-        """Learn `idf_`, one value for each bucket: ln((1 + n) / (1 + df)) + 1."""
-        counts = np.bincount(self._matrix(X).indices, minlength=1 << self.bits)
-        self.idf_ = np.round(np.log((1 + len(X)) / (1 + counts)) + 1, IDF_DECIMALS)
+        """Learn `idf_`, the `rarity` of each bucket."""
+        self.idf_ = np.round(rarity(self._matrix(X)), IDF_DECIMALS)
         return self
 
     def transform(self, X: Sequence[Reading]) -> sp.csr_matrix:  # noqa: N803
@@ -83,13 +99,7 @@ class HashedNgrams(_TextStep):
         return sp.csr_matrix((matrix.data, indices, matrix.indptr), shape=(len(X), len(self.priors) << self.bits))
 
     def _matrix(self, readings: Sequence[Reading]) -> sp.csr_matrix:
-        found = [hits(instruction(reading) if self.asked else reading) for reading in readings]
-        ends = np.concatenate(([0], np.cumsum([len(hit.buckets) for hit in found])))
-        columns = np.concatenate([hit.buckets for hit in found]) >> (BITS - self.bits)
-        values = np.concatenate([hit.weights for hit in found])
-        matrix = sp.csr_matrix((values, columns, ends), shape=(len(found), 1 << self.bits))
-        matrix.sum_duplicates()
-        return matrix
+        return weighed([instruction(reading) if self.asked else reading for reading in readings], self.bits)
 
 
 class Structure(_TextStep):

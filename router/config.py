@@ -230,8 +230,10 @@ class Likelihood(Protocol):
     def name(self) -> str:
         """What a person calls it."""
 
-    def probability(self, score: float, first: float, whole: float | None = None, tokens: int = 0) -> float:
-        """From the prompt's score, and mean log-probabilities of the answer's first tokens and of all `tokens` of it."""
+    def probability(
+        self, prompt: str, score: float, first: float, whole: float | None = None, tokens: int = 0
+    ) -> float:
+        """From prompt and score, and mean log-probabilities of the answer's first tokens and of all `tokens` of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from classifiers.adapting import HELD_OUT, Comparison, compare_scores, split
 from classifiers.classifier import Classifier
-from classifiers.confidence.estimator import GoodEnough
 from classifiers.confidence.numbers import numbers
+from classifiers.confidence.selection import fitted
 from classifiers.confidence.stage import SecondStage, stage_file
 from classifiers.outcomes import DataError, Outcome, data_digest, outcome_of, read_rows
+from classifiers.reading import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,9 @@ def learn(answers: Sequence[Answered], classifier: Classifier, now: SecondStage)
     by_outcome = {id(answer.outcome): answer for answer in answers}
     parts = split([answer.outcome for answer in answers])
     taught, tested = ([by_outcome[id(row)] for row in part] for part in parts)
-    rows = [(_score(classifier, answer), answer) for answer in taught]
-    inputs = [numbers(score, answer.first, answer.whole, answer.tokens) for score, answer in rows]
-    stage = GoodEnough().fit(inputs, [1 - answer.outcome.gain for answer in taught]).compiled()
+    rows = np.array([numbers(*_seen(classifier, answer)) for answer in taught])
+    good = np.array([1 - answer.outcome.gain for answer in taught])
+    stage = fitted(rows, good, [read(answer.outcome.prompt) for answer in taught]).compiled()
     before, after = ([_need(found, classifier, answer) for answer in tested] for found in (now, stage))
     about = {
         "artifact": classifier.version,
@@ -67,12 +70,13 @@ def learn(answers: Sequence[Answered], classifier: Classifier, now: SecondStage)
     return Learned(stage, stage_file(stage, about), compare_scores(before, after, parts[1]))
 
 
-def _score(classifier: Classifier, answer: Answered) -> float:
-    return classifier.judge(answer.outcome.prompt).score
+def _seen(classifier: Classifier, answer: Answered) -> tuple[str, float, float, float | None, int]:
+    prompt = answer.outcome.prompt
+    return prompt, classifier.judge(prompt).score, answer.first, answer.whole, answer.tokens
 
 
 def _need(stage: SecondStage, classifier: Classifier, answer: Answered) -> float:
-    return 1 - stage.probability(_score(classifier, answer), answer.first, answer.whole, answer.tokens)
+    return 1 - stage.probability(*_seen(classifier, answer))
 
 
 def _answered(row: Mapping[str, object], place: str) -> Answered:

@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping
 from typing import Literal, Protocol, TypeAlias
 
+from classifiers.conversation import user_text
 from router.chat import ChatRequest, Chunk, Confidence, Event, Usage
-from router.config import Likelihood
+from router.config import Line as PolicyLine
 from router.policy.decision import Verification
 
 Signal: TypeAlias = Literal["confidence", "json", "time"]
@@ -37,22 +38,23 @@ class LogprobFloor:
 class ProbabilityLine:
     """A lowest probability of being good enough, by what was learned from answers. An unknown score says nothing."""
 
-    def __init__(self, likelihood: Likelihood, at_least: float, score: float | None) -> None:
-        self._likelihood = likelihood
-        self._at_least = at_least
+    def __init__(self, line: PolicyLine, score: float | None, prompt: str) -> None:
+        self._likelihood = line.likelihood
+        self._at_least = line.at_least
         self._score = NO_OPINION if score is None else score
+        self._prompt = prompt
 
     def clears(self, first: Confidence, latest: Confidence) -> bool:
         """True from the line up; what is no number is not good enough."""
         whole = None if latest is first else latest.mean_logprob
-        found = self._likelihood.probability(self._score, first.mean_logprob, whole, latest.tokens)
+        found = self._likelihood.probability(self._prompt, self._score, first.mean_logprob, whole, latest.tokens)
         return found >= self._at_least
 
 
-def line_of(terms: Verification) -> Line:
-    """What tells the answers of `terms` apart."""
+def line_of(terms: Verification, request: ChatRequest) -> Line:
+    """What tells good answers to `request` from bad ones."""
     if terms.line is not None and terms.floor is None:
-        return ProbabilityLine(terms.line.likelihood, terms.line.at_least, terms.score)
+        return ProbabilityLine(terms.line, terms.score, user_text(request.messages))
     return LogprobFloor(-math.inf if terms.floor is None else terms.floor)
 
 
@@ -65,7 +67,7 @@ class Doubt:
         self.usage: Usage | None = None
         self.pieces = 0
         self._terms = terms
-        self._line = line or line_of(terms)
+        self._line = line or line_of(terms, request)
         self._first: Confidence | None = None
         self._latest: Confidence | None = None
         self._format = _format_of(request)

@@ -109,7 +109,7 @@ class LockedRule(Strict):
 
 
 class LockedStage(Strict):
-    """The second stage, number by number (see `classifiers.confidence.stage`)."""
+    """The second stage, number by number (see `classifiers.confidence.stage`); the weights of its n-grams are one line."""
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     bias: Finite
@@ -118,6 +118,8 @@ class LockedStage(Strict):
     knots: list[list[Finite]]
     bends: list[list[Finite]]
     products: list[Finite]
+    words: Annotated[str, Field(max_length=400_000)] = ""
+    grain: Finite = 0.0
 
     @classmethod
     def of(cls, stage: SecondStage) -> Self:
@@ -126,7 +128,7 @@ class LockedStage(Strict):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        self.stage.probability(0.5, -1.0)  # tables of the wrong shape show here, and not on a request
+        self.stage.probability("a", 0.5, -1.0)  # tables of the wrong shape show here, and not on a request
         return self
 
     @property
@@ -137,7 +139,15 @@ class LockedStage(Strict):
             raise ValueError("knots and bends differ")
         limits = tuple((low, high) for low, high in self.limits)
         return SecondStage(
-            self.name, tuple(self.weights), self.bias, limits, tuple(knots), tuple(bends), tuple(self.products)
+            name=self.name,
+            weights=tuple(self.weights),
+            bias=self.bias,
+            limits=limits,
+            knots=tuple(knots),
+            bends=tuple(bends),
+            products=tuple(self.products),
+            words=self.words,
+            grain=self.grain,
         )
 
 

@@ -100,8 +100,8 @@ def _is_checked(bureau: Bureau, classifier: Classifier, answer: Answered) -> boo
 def _doubt(bureau: Bureau, classifier: Classifier, answer: Answered) -> float:
     """How improbable it is that the answer is good enough, known what is known when the held tokens are there."""
     held = min(bureau.verify.hold_tokens, answer.tokens or bureau.verify.hold_tokens)
-    score = classifier.judge(answer.outcome.prompt).score
-    return 1 - bureau.stage.probability(score, answer.first, None, held)
+    prompt = answer.outcome.prompt
+    return 1 - bureau.stage.probability(prompt, classifier.judge(prompt).score, answer.first, None, held)
 
 
 def _locked(bureau: Bureau, found: Outlook, digest: str) -> LockedLine:

@@ -68,9 +68,10 @@ def test_no_row_is_judged_by_a_fit_that_saw_it():
     generator = np.random.default_rng(0)
     size = 200
     prompts = [f"Question: {generator.choice(WORDS)} {number}?\n\nAnswer: " for number in range(size)]
-    numbers = np.column_stack([generator.random(size) < 0.5, np.ones(size), generator.normal(size=size), np.ones(size)])
-    rows = cascade_models.rows_of(prompts, ["mmlu_test"] * size, numbers.astype(float))
-    for name in ("text", "logistic", "second_stage", "joint"):
+    right = np.column_stack([generator.random(size) < 0.5, np.ones(size)])
+    answers = [(-generator.random(), 1) for _ in range(size)]
+    rows = cascade_models.rows_of(prompts, ["mmlu_test"] * size, right, answers)
+    for name in ("text", "logistic", "second_stage"):
         scores = next(iter(cascade._scores(cascade_models.METHODS[name], rows, np.arange(size), 1)))
         assert abs(np.corrcoef(scores, rows.gain)[0, 1]) < 0.25, name
 

@@ -224,13 +224,15 @@ def test_the_marks_lead_up_to_the_last_held_token():
 
 
 class Likely:
-    """Odds that are easy to work out: half from the prompt, half from the confidence."""
+    """Odds that are easy to work out: half from the prompt's score, half from the confidence; none for a riddle."""
 
     name = "test"
 
-    def probability(self, score: float, first: float, whole: float | None = None, tokens: int = 0) -> float:
+    def probability(
+        self, prompt: str, score: float, first: float, whole: float | None = None, tokens: int = 0
+    ) -> float:
         seen = first if whole is None else (first + whole) / 2
-        return (1 - score) / 2 + (1 + seen / 2) / 2 if tokens else 0.0
+        return (1 - score) / 2 + (1 + seen / 2) / 2 if tokens and "riddle" not in prompt else 0.0
 
 
 @pytest.mark.parametrize(("score", "answer"), [(0.1, "w0 w1 w2 w3 w4 w5 "), (0.9, "better"), (None, "better")])
@@ -239,6 +241,14 @@ async def test_a_calibrated_line_weighs_the_prompt_too(score: float | None, answ
     terms = Verification("large", None, 4, 60_000.0, Line(Likely(), 0.5), score)
     run = Run(FakeTarget("small", [*words(0, 4), UNSURE, *words(4, 6), *END]), FakeTarget("large", LARGE), terms=terms)
     assert answer == await run.answer()
+
+
+async def test_a_calibrated_line_reads_the_prompt():
+    """The same score and confidence are not enough for words that the small model is known to stumble over."""
+    terms = Verification("large", None, 4, 60_000.0, Line(Likely(), 0.5), 0.1)
+    for text, expected in (("Here is a riddle", "better"), ("Here is a poem", "w0 w1 w2 w3 w4 w5 ")):
+        small = FakeTarget("small", [*words(0, 4), SURE, *words(4, 6), *END])
+        assert expected == await Run(small, FakeTarget("large", LARGE), terms=terms, text=text).answer()
 
 
 async def test_a_whole_answer_is_weighed_by_beginning_and_end():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from classifiers.confidence import PRIOR
+from classifiers.confidence import PRIOR, load_stage
 from router.cli import app
 from router.errors import ConfigError
 from router.policy import load, needs_score
@@ -36,13 +36,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a policy file and labelled answers, as the working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SHUNT_ARTIFACT", raising=False)
-    rows = [
-        {"prompt": row.prompt, "small": row.small, "large": 1, "first": -0.1 - 2 * row.gain, "tokens": 20}
-        for row in traffic(120, noise=0.02)
-    ]
-    (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_answers(tmp_path, 120)
     write(tmp_path)
     return tmp_path
+
+
+def write_answers(folder: Path, size: int) -> None:
+    rows = [
+        {"prompt": row.prompt, "small": row.small, "large": 1, "first": -0.1 - 2 * row.gain, "tokens": 20}
+        for row in traffic(size, noise=0.02)
+    ]
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
 
 def write(folder: Path, more: str = "") -> Path:
@@ -75,6 +79,27 @@ def test_a_calibrated_line_is_used_from_then_on(folder: Path):
     terms = decision.verification
     assert (None, line, 0.2) == (terms.floor, terms.line, terms.score)
     assert decision.shown.verification.line is None
+
+
+def test_a_stage_that_was_taught_goes_into_the_lock_whole(folder: Path):
+    """The lock alone, without the state folder, serves the very stage that was taught, its words included."""
+    write_answers(folder, 400)
+    done = runner.invoke(app, ["train", "--second-stage", "--data", "answers.jsonl"], catch_exceptions=False)
+    assert 0 == done.exit_code, done.output
+    taught = load_stage(folder / "state" / "confidence.json")
+    calibrated("--data", "answers.jsonl", "--objective", "max_large_pct=30")
+    (folder / "state" / "confidence.json").unlink()
+    assert taught.words
+    assert taught == load(folder / "shunt.yaml", {}).policies["auto"].verify.line.likelihood
+
+
+def test_a_lock_whose_words_are_no_table_is_refused(folder: Path):
+    """Half of a table would be noticed on the first request otherwise."""
+    calibrated("--data", "answers.jsonl", "--objective", "max_large_pct=30")
+    lock = folder / "shunt.lock"
+    lock.write_text(lock.read_text().replace("words: ''", "words: 'AAAA'"))
+    with pytest.raises(ConfigError, match=r"not a lock that this version reads \(verify\.auto\.stage"):
+        load(folder / "shunt.yaml", {})
 
 
 def test_without_a_lock_below_holds_or_else_even_odds(folder: Path):

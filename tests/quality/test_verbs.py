@@ -203,7 +203,7 @@ def test_a_second_stage_is_taught_from_answers(folder: Path):
     assert "confidence-" in shunt("train", "--second-stage", "--data", "answers.jsonl")
     place = folder / "state" / "confidence.json"
     taught = load_stage(place)
-    assert taught.probability(0.3, -0.1) > taught.probability(0.3, -2.1)
+    assert taught.probability("Say hello", 0.3, -0.1) > taught.probability("Say hello", 0.3, -2.1)
     assert "line 1: first must be" in refused("train", "--second-stage", "--data", "rows.jsonl")
     assert "give --data FILE" in refused("train", "--second-stage")
     assert load_stage(place) == taught
