@@ -4,7 +4,6 @@ Imported for training only, never to serve.
 """
 
 import copy
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +21,11 @@ from classifiers.classifier import Classifier
 from classifiers.compiling import compile_pipelines
 from classifiers.drift import histogram
 from classifiers.gain import GainRegressor
+from classifiers.held_out import is_held_out
 from classifiers.outcomes import DataError, Outcome, data_digest
 from classifiers.protocol import apgr
 from classifiers.tables import to_bytes
 from classifiers.training import TOLERANCE, load_pipelines
-
-HELD_OUT = 4
-"""One prompt in so many is held out, chosen by its own hash so that a repeated prompt never sits on both sides."""
 
 MIN_ROWS = 200
 STRENGTHS = (0.001, 0.01, 0.1)
@@ -93,7 +90,8 @@ def adapt(base: Path, outcomes: Sequence[Outcome], step: Step = lambda _: None) 
         COMPILED: to_bytes(tables),
     }
     threshold = _threshold(cross_fitted, taught, old.threshold)
-    new = Classifier(tables, version=f"difficulty-{digest(contents[COMPILED])[:12]}", threshold=threshold)
+    name = f"difficulty-{digest(contents[COMPILED])[:12]}"
+    new = Classifier(tables, version=name, threshold=threshold, is_taught=True)
     step("comparing")
     comparison = compare(old, new, tested)
     manifest = _manifest(new, old, contents, outcomes) | {"score_histogram": histogram(cross_fitted.tolist())}
@@ -110,8 +108,7 @@ def split(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
         raise DataError(f"{len(outcomes)} rows are too few to learn from: at least {MIN_ROWS} are needed")
     parts: tuple[list[Outcome], list[Outcome]] = ([], [])
     for row in outcomes:
-        number = int.from_bytes(hashlib.sha256(row.prompt.encode("utf-8", "surrogatepass")).digest()[:4], "big")
-        parts[number % HELD_OUT == 0].append(row)
+        parts[is_held_out(row.prompt)].append(row)
     for part in parts:
         if not sum(row.large for row in part) > sum(row.small for row in part):
             raise DataError("the large model is not better than the small one on these rows: there is nothing to learn")

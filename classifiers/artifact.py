@@ -35,7 +35,12 @@ def load(folder: Path | None = None) -> Classifier:
     contents = {name: _verified(place / name, manifest) for name in (PIPELINES, COMPILED)}
     try:
         tables = from_bytes(contents[COMPILED])
-        return Classifier(tables, version=str(manifest["artifact"]), threshold=_threshold(manifest))
+        return Classifier(
+            tables,
+            version=str(manifest["artifact"]),
+            threshold=_threshold(manifest),
+            is_taught=_is_taught(manifest),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{place / COMPILED}: not readable as the arrays of an artifact ({error})") from error
 
@@ -99,6 +104,11 @@ def _check_versions(path: Path, manifest: Mapping[str, object]) -> None:
             found = "none"
         if found.split(".")[:2] != wanted.split(".")[:2]:
             raise ArtifactError(f"{path}: fitted with {name} {wanted}, but {found} is installed; train it again")
+
+
+def _is_taught(manifest: Mapping[str, object]) -> bool:
+    data = manifest.get("data")
+    return isinstance(data, Mapping) and "taught" in data
 
 
 def _threshold(manifest: Mapping[str, object]) -> float:

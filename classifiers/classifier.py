@@ -10,11 +10,15 @@ from classifiers.tasks import TASKS
 
 
 class Classifier:
-    """A loaded artifact. Pure: no state between calls, no thread, no lock, no file."""
+    """A loaded artifact. Pure: no state between calls, no thread, no lock, no file.
 
-    def __init__(self, tables: Tables, *, version: str, threshold: float) -> None:
+    One that `is_taught` has learned from the user's prompts, so that only those `held_out` can judge it.
+    """
+
+    def __init__(self, tables: Tables, *, version: str, threshold: float, is_taught: bool = False) -> None:
         self.version = version
         self.threshold = threshold
+        self.is_taught = is_taught
         self._scorer = Scorer(tables)
 
     def judge(self, text: str) -> Judgement:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from classifiers.adapting import HELD_OUT, Comparison, compare_scores, split
+from classifiers.adapting import Comparison, compare_scores, split
 from classifiers.classifier import Classifier
 from classifiers.confidence.numbers import numbers
 from classifiers.confidence.selection import fitted
 from classifiers.confidence.stage import SecondStage, stage_file
+from classifiers.held_out import ONE_IN
 from classifiers.outcomes import DataError, Outcome, data_digest, outcome_of, read_rows
 from classifiers.reading import read
 
@@ -59,12 +60,13 @@ def learn(answers: Sequence[Answered], classifier: Classifier, now: SecondStage)
     taught, tested = ([by_outcome[id(row)] for row in part] for part in parts)
     rows = np.array([numbers(*_seen(classifier, answer)) for answer in taught])
     good = np.array([1 - answer.outcome.gain for answer in taught])
-    stage = fitted(rows, good, [read(answer.outcome.prompt) for answer in taught]).compiled()
+    readings = [read(answer.outcome.prompt) for answer in taught]
+    stage = fitted(rows, good, readings, is_scored=not classifier.is_taught).compiled()
     before, after = ([_need(found, classifier, answer) for answer in tested] for found in (now, stage))
     about = {
         "artifact": classifier.version,
         "rows": len(answers),
-        "held_out": f"one in {HELD_OUT}",
+        "held_out": f"one in {ONE_IN}",
         "sha256": data_digest([answer.outcome for answer in answers]),
     }
     return Learned(stage, stage_file(stage, about), compare_scores(before, after, parts[1]))

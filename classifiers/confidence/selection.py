@@ -19,8 +19,10 @@ SEED = 0
 _SCORE = NAMES.index("prompt")
 
 
-def fitted(rows: Floats, good: Floats, readings: Sequence[Reading]) -> GoodEnough:
+def fitted(rows: Floats, good: Floats, readings: Sequence[Reading], *, is_scored: bool = True) -> GoodEnough:
     """The second stage of answers: without the prompt's score unless that is better beyond a standard error.
+
+    Not `is_scored` leaves it out for certain: a score that was itself taught with these prompts would flatter.
 
     The stage learns from the prompt's own words, and a score that was learned on other traffic, or for another pair of
     models, mostly adds noise to that: 0.01 of APGR on a thousand questions. `rows` has a row of `numbers` for each answer,
@@ -30,9 +32,12 @@ def fitted(rows: Floats, good: Floats, readings: Sequence[Reading]) -> GoodEnoug
     grams = weighed(readings, BITS)
     bare = rows.copy()
     bare[:, _SCORE] = 0.0
-    better = _log_loss(bare, good, grams) - _log_loss(rows, good, grams)
-    is_worth = better.mean() > better.std() / len(better) ** 0.5
+    is_worth = is_scored and _pays(_log_loss(bare, good, grams) - _log_loss(rows, good, grams))
     return GoodEnough().fit(rows if is_worth else bare, good, grams)
+
+
+def _pays(saved: Floats) -> bool:
+    return bool(saved.mean() > saved.std() / len(saved) ** 0.5)
 
 
 def _log_loss(rows: Floats, good: Floats, grams: sp.csr_matrix) -> Floats:

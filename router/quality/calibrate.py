@@ -1,7 +1,7 @@
 """`shunt calibrate`: from labelled prompts to `shunt.lock`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -9,6 +9,7 @@ from classifiers import Judgement
 from classifiers.bootstrap import Interval
 from classifiers.calibrating import Calibrated, calibrate
 from classifiers.drift import histogram
+from classifiers.held_out import is_held_out
 from classifiers.operating import Bench, Expected, Objective, Point, choose, expect
 from classifiers.outcomes import DataError, Outcome, data_digest
 from classifiers.storing import write_file
@@ -50,7 +51,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a calibration found; `left_out` rows are decided by other rules."""
+    """What a calibration found; `left_out` rows are decided by other rules.
+
+    `known` rows were not used: the artifact may have learned from them, and would look better on them than it is.
+    """
 
     objective: Objective
     point: Point
@@ -58,6 +62,7 @@ class Outlook:
     expected: Expected
     rows: int
     left_out: int
+    known: int = 0
 
 
 def open_desk(path: Path | None, policy_name: str, environ: Mapping[str, str]) -> Desk:
@@ -115,13 +120,20 @@ def calibrate_rule(
         ConfigError: the artifact cannot be used.
     """
     classifier = load_classifier(desk.config)
-    judged = [(row, classifier.judge(row.prompt)) for row in outcomes]
+    fresh = [row for row in outcomes if is_held_out(row.prompt)] if classifier.is_taught else outcomes
+    judged = [(row, classifier.judge(row.prompt)) for row in fresh]
     kept = [(row, judgement.score) for row, judgement in judged if _reaches(desk, row, judgement)]
+    known = len(outcomes) - len(fresh)
     if len(kept) < MIN_ROWS:
-        raise DataError(
-            f"{len(kept)} of {len(outcomes)} rows reach rule {desk.rule.id!r}: at least {MIN_ROWS} are needed"
-        )
-    return _chosen(desk, objective, kept, (len(outcomes) - len(kept), source))
+        raise DataError(too_few(f"reach rule {desk.rule.id!r}", len(kept), len(fresh), known))
+    outlook, lock = _chosen(desk, objective, kept, (len(fresh) - len(kept), source))
+    return replace(outlook, known=known), lock
+
+
+def too_few(words: str, kept: int, rows: int, known: int) -> str:
+    """Why a calibration does not start."""
+    rest = f"; {known} more may have taught what is calibrated" if known else ""
+    return f"{kept} of {rows} rows {words}: at least {MIN_ROWS} are needed{rest}"
 
 
 def calibrate_scored(

@@ -78,6 +78,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - an argument for each option
     else:
         rows, source = _rows(desk.config, desk.targets, Given(data, prompts, from_ledger))
         outlook, lock = calibrate_rule(desk, wanted, rows, source)
+    _note_known(outlook.known)
     console = Console()
     show_outlook(outlook, console)
     written = "nothing was written" if dry_run else f"wrote {write_lock(desk.path, lock)}; review it with git diff"
@@ -99,6 +100,7 @@ def _calibrate_line(
     stage = stage_in_use(policies.load(config, locked=False).state_dir / FILE_NAME)
     bureau = open_bureau(config, policy, os.environ, stage)
     outlook, lock = calibrate_line(bureau, objective, read_answers(data))
+    _note_known(outlook.known)
     console = Console()
     show_line(outlook, stage.name, console)
     written = "nothing was written" if dry_run else f"wrote {write_lock(bureau.path, lock)}; review it with git diff"
@@ -157,6 +159,7 @@ def evaluate(
     config: ConfigPath = None,
 ) -> None:
     """Measure the classifier on labelled prompts: APGR, CPT, the curve, by task and by language, beside prompt length."""
+    from classifiers.held_out import is_held_out  # noqa: PLC0415
     from classifiers.measuring import measure  # noqa: PLC0415
     from router import policy  # noqa: PLC0415
     from router.ledger.prices import Prices  # noqa: PLC0415
@@ -167,8 +170,12 @@ def evaluate(
 
     found = policy.load(config, locked=False)
     rows, _ = _rows(found, (found.tiers[0], found.tiers[-1]), Given(data))
-    rows = priced(rows, Prices.load(found), found.tiers[0], found.tiers[-1])
     classifier = load_classifier(found)
+    fresh = [row for row in rows if is_held_out(row.prompt)] if classifier.is_taught else rows
+    _note_known(len(rows) - len(fresh))
+    if not fresh:
+        raise ConfigError("no row is left to judge by: `shunt train` holds one prompt in four out, by its hash")
+    rows = priced(fresh, Prices.load(found), found.tiers[0], found.tiers[-1])
     judged = [classifier.judge(row.prompt) for row in rows]
     report = measure(rows, [judgement.score for judgement in judged], [judgement.task for judgement in judged])
     if plot is not None:
@@ -219,6 +226,11 @@ def _scored(desk: "Desk", data: Path | None, *, from_ledger: bool) -> "list[Scor
     if data is not None or from_ledger:
         raise ConfigError("--data, --from-ledger and --from-shadow: keep one")
     return read_scored(desk)
+
+
+def _note_known(rows: int) -> None:
+    if rows:
+        _note(f"{rows} rows are left out: what is judged may have learned from them")
 
 
 def _note(text: str) -> None:

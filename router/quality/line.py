@@ -8,8 +8,9 @@ from classifiers import Judgement
 from classifiers.calibrating import Calibrated
 from classifiers.calibration import Calibration
 from classifiers.classifier import Classifier
-from classifiers.confidence import SecondStage
+from classifiers.confidence import PRIOR, SecondStage
 from classifiers.confidence.learning import Answered
+from classifiers.held_out import is_held_out
 from classifiers.operating import Bench, choose, expect
 from classifiers.outcomes import DataError, data_digest
 from router import policy
@@ -23,7 +24,7 @@ from router.policy.facts import facts_of
 from router.policy.loading import find, load, read_file
 from router.policy.lock import LockedLine, LockedStage, LockFile, lock_path, read_lock
 from router.policy.schema import VerifyEntry
-from router.quality.calibrate import MIN_ROWS, Outlook, agreed, expected_of
+from router.quality.calibrate import MIN_ROWS, Outlook, agreed, expected_of, too_few
 from router.quality.costs import priced
 
 DIGITS = 4
@@ -65,11 +66,12 @@ def calibrate_line(bureau: Bureau, text: str | None, answers: Sequence[Answered]
     """
     objective = agreed(bureau.path, bureau.verify.objective, text)
     classifier = load_classifier(bureau.config)
-    checked = [answer for answer in answers if _is_checked(bureau, classifier, answer)]
+    is_taught = classifier.is_taught or bureau.stage != PRIOR
+    fresh = [answer for answer in answers if is_held_out(answer.outcome.prompt)] if is_taught else answers
+    checked = [answer for answer in fresh if _is_checked(bureau, classifier, answer)]
+    known = len(answers) - len(fresh)
     if len(checked) < MIN_ROWS:
-        raise DataError(
-            f"policy {bureau.policy!r} checks {len(checked)} of {len(answers)} rows: at least {MIN_ROWS} are needed"
-        )
+        raise DataError(too_few(f"are checked by policy {bureau.policy!r}", len(checked), len(fresh), known))
     rows = priced(
         [answer.outcome for answer in checked],
         Prices.load(bureau.config),
@@ -80,7 +82,13 @@ def calibrate_line(bureau: Bureau, text: str | None, answers: Sequence[Answered]
     bench = Bench.of(rows, doubts, Calibration(), 0.0, up=False)
     point = choose(objective, bench)
     outlook = Outlook(
-        objective, point, Calibrated(Calibration(), 0.0, 0.0), expect(bench, point), len(rows), len(answers) - len(rows)
+        objective,
+        point,
+        Calibrated(Calibration(), 0.0, 0.0),
+        expect(bench, point),
+        rows=len(rows),
+        left_out=len(fresh) - len(rows),
+        known=known,
     )
     return outlook, _merged(bureau, _locked(bureau, outlook, data_digest(rows)))
 

@@ -22,7 +22,8 @@ def show_outlook(found: Outlook, console: Console) -> None:
     """The threshold and what to expect of it."""
     console = _wide(console)
     point, error = found.point, found.calibrated
-    _say(console, f"{found.objective}: threshold {point.threshold:g} on {found.rows} prompts", found.left_out)
+    rest = f"; {found.left_out} more are decided by other rules" if found.left_out else ""
+    _say(console, f"{found.objective}: threshold {point.threshold:g} on {found.rows} prompts{rest}")
     console.print(_outlook_table(found, "to the large model"))
     note = "" if error.error <= TARGET_ERROR else f", over {TARGET_ERROR}: more rows would help"
     _say(
@@ -116,9 +117,8 @@ def _wide(console: Console) -> Console:
     return console if console.is_terminal else Console(file=console.file, width=PLAIN_WIDTH)
 
 
-def _say(console: Console, words: str, left_out: int = 0) -> None:
-    note = f"; {left_out} more are decided by other rules" if left_out else ""
-    console.print(f"{words}{note}", highlight=False, markup=False, soft_wrap=True)
+def _say(console: Console, words: str) -> None:
+    console.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def _finite(value: object) -> object:

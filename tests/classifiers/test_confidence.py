@@ -172,6 +172,8 @@ def test_the_prompts_score_is_kept_where_it_tells(tells: bool):
     stage = selected(rows, good.astype(float), [read(text) for text in texts]).compiled()
     easy, hard = (stage.probability(texts[0], value, -0.2, None, 20) for value in (0.05, 0.95))
     assert easy > hard + 0.5 if tells else easy == hard
+    unscored = selected(rows, good.astype(float), [read(text) for text in texts], is_scored=False).compiled()
+    assert unscored.probability(texts[0], 0.05, -0.2, None, 20) == unscored.probability(texts[0], 0.95, -0.2, None, 20)
 
 
 def answers(size: int = 400, *, telling: bool = True) -> list[Answered]:

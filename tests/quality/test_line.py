@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from classifiers.confidence import PRIOR, load_stage
+from classifiers.held_out import is_held_out
 from router.cli import app
 from router.errors import ConfigError
 from router.policy import load, needs_score
@@ -88,6 +89,10 @@ def test_a_stage_that_was_taught_goes_into_the_lock_whole(folder: Path):
     assert 0 == done.exit_code, done.output
     taught = load_stage(folder / "state" / "confidence.json")
     calibrated("--data", "answers.jsonl", "--objective", "max_large_pct=30")
+    held = sum(is_held_out(row.prompt) for row in traffic(400, noise=0.02))
+    assert held == read_lock(folder / "shunt.lock").verify["auto"].data.rows, (
+        "it was judged by what it had learned from"
+    )
     (folder / "state" / "confidence.json").unlink()
     assert taught.words
     assert taught == load(folder / "shunt.yaml", {}).policies["auto"].verify.line.likelihood

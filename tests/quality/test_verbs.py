@@ -11,6 +11,7 @@ from classifiers import load as load_artifact
 from classifiers.adapting import Comparison
 from classifiers.bootstrap import Interval
 from classifiers.confidence import load_stage
+from classifiers.held_out import is_held_out
 from router.cli import app
 from router.errors import ConfigError
 from router.policy import load
@@ -191,6 +192,22 @@ def test_a_picture_without_matplotlib_is_one_line(folder: Path, monkeypatch: pyt
     """matplotlib is no dependency: without it everything else works, and the message says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert "pip install matplotlib" in refused("evaluate", "--data", "rows.jsonl", "--plot", "curve.png")
+
+
+def test_a_taught_artifact_is_judged_by_what_it_never_saw(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file that taught it calibrates and evaluates it by the held-out prompts alone, and the others are counted."""
+    shunt("train", "--data", "rows.jsonl")
+    monkeypatch.setenv("SHUNT_ARTIFACT", str(folder / "state" / "artifact"))
+    held = [row for row in traffic(400) if is_held_out(row.prompt)]
+    note = f"{400 - len(held)} rows are left out"
+    done = runner.invoke(app, ["calibrate", "--data", "rows.jsonl", "--objective", "max_large_pct=25"])
+    assert (0, True) == (done.exit_code, note in done.stderr)
+    assert len(held) == read_lock(folder / "shunt.lock").policies["auto"]["learned"].data.rows
+    done = runner.invoke(app, ["evaluate", "--data", "rows.jsonl"])
+    assert (True, True) == (f"{len(held)} prompts; small alone" in done.stdout, note in done.stderr)
+    write(folder / "known.jsonl", [row for row in traffic(400) if not is_held_out(row.prompt)])
+    assert "no row is left to judge by" in refused("evaluate", "--data", "known.jsonl")
+    assert "more may have taught" in refused("calibrate", "--data", "known.jsonl", "--objective", "max_large_pct=25")
 
 
 def test_a_second_stage_is_taught_from_answers(folder: Path):
